@@ -1,0 +1,1 @@
+"""The eight Lambda functions: thin handlers, and wiring."""

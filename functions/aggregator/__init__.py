@@ -1,0 +1,1 @@
+"""Turns the event stream into counters and suppressions."""

@@ -1,0 +1,1 @@
+"""What recipients reach: unsubscribe pages."""

@@ -1,0 +1,1 @@
+"""Every minute: release, recover, settle."""

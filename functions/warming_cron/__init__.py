@@ -1,0 +1,1 @@
+"""Advances warm-ups and writes quotas."""

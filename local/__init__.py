@@ -1,0 +1,1 @@
+"""The local cloud: emulator, ESP sandbox and demo."""

@@ -1,0 +1,1 @@
+"""Events stored, and counters made of them exactly once."""

@@ -1,0 +1,1 @@
+"""Subscribers, lists, consent and suppression."""

@@ -1,0 +1,135 @@
+"""The people: subscribers, lists, suppressions. All in plain values, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from shared.clock import from_iso, to_iso
+
+Attribute = str | int | float | bool | list[str]
+"""A custom attribute's value. Dates are RFC 3339 text."""
+
+
+class ListState(StrEnum):
+    """A person's state on one list."""
+
+    PENDING = "pending"
+    SUBSCRIBED = "subscribed"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+class SuppressionReason(StrEnum):
+    """Why an address must not be mailed in this workspace."""
+
+    HARD_BOUNCE = "hard_bounce"
+    COMPLAINT = "complaint"
+    UNSUBSCRIBED = "unsubscribed"
+    """From everything: campaigns stop, transactional mail goes on."""
+    MANUAL = "manual"
+    ERASURE = "erasure"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """One person in one workspace.
+
+    `address` is normalised (see `shared.audience.addresses`). `suppressed` is a
+    copy of the suppression list's entry for this person, kept here so that the
+    check at the moment of sending is one read. `deleted` hides a person until
+    the job has removed everything.
+    """
+
+    id: str
+    workspace: str
+    address: str
+    created_at: datetime
+    updated_at: datetime
+    lists: Mapping[str, ListState] = field(default_factory=dict)
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    locale: str = ""
+    time_zone: str = ""
+    suppressed: SuppressionReason | None = None
+    deleted: bool = False
+    version: int = 0
+
+    def to_item(self) -> dict[str, object]:
+        """Plain JSON, as stored and as `RecipientReader` gives it; nothing left out but blanks."""
+        item: dict[str, object] = {
+            "id": self.id,
+            "workspace": self.workspace,
+            "address": self.address,
+            "created_at": to_iso(self.created_at),
+            "updated_at": to_iso(self.updated_at),
+            "lists": {list_id: state.value for list_id, state in self.lists.items()},
+            "attributes": dict(self.attributes),
+            "tags": list(self.tags),
+            "locale": self.locale,
+            "time_zone": self.time_zone,
+            "suppressed": self.suppressed.value if self.suppressed else None,
+            "deleted": self.deleted or None,
+            "version": self.version,
+        }
+        return {key: value for key, value in item.items() if value not in (None, "", [], {})}
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, object]) -> Subscriber:
+        """Reads what `to_item` wrote."""
+        plain: dict[str, object] = dict(item)
+        suppressed = plain.get("suppressed")
+        return cls(
+            id=str(plain["id"]),
+            workspace=str(plain["workspace"]),
+            address=str(plain["address"]),
+            created_at=from_iso(str(plain["created_at"])),
+            updated_at=from_iso(str(plain["updated_at"])),
+            lists={k: ListState(str(v)) for k, v in _mapping(plain, "lists").items()},
+            attributes=_mapping(plain, "attributes"),
+            tags=tuple(plain.get("tags", ())),  # type: ignore[arg-type]  # JSON of our own
+            locale=str(plain.get("locale", "")),
+            time_zone=str(plain.get("time_zone", "")),
+            suppressed=SuppressionReason(str(suppressed)) if suppressed else None,
+            deleted=bool(plain.get("deleted", False)),
+            version=int(str(plain.get("version", 0))),
+        )
+
+
+def _mapping(plain: Mapping[str, object], key: str) -> dict[str, Attribute]:
+    value = plain.get(key, {})
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class MailingList:
+    """A list that people subscribe to."""
+
+    id: str
+    workspace: str
+    name: str
+    created_at: datetime
+    description: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An entry of the suppression list. It names a subscriber id, never an address."""
+
+    workspace: str
+    subscriber: str
+    reason: SuppressionReason
+    at: datetime
+    source: str = ""
+    """Who said so: `webhook:<provider>`, `api:<key id>`, `link`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowRejection:
+    """A row of an import that was not taken: its number (header = 1), the field and why."""
+
+    row: int
+    field: str
+    reason: str

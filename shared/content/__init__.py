@@ -1,0 +1,1 @@
+"""Templates: compiled to skeletons and slots, rendered safely."""

@@ -1,0 +1,1 @@
+"""Who gets what through which provider, exactly accounted for."""

@@ -1,0 +1,149 @@
+"""What the delivery domain remembers: campaigns and the three items of a chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.delivery.states import CampaignState, RecipientState
+from shared.mail import Mailbox
+
+CHUNK_SIZE = 500
+"""Recipients a chunk: Postmark's batch, half of SendGrid's, ten of SES's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One campaign. `template_version` is frozen at launch.
+
+    `released` is the number of chunks that were handed to the queue so far,
+    `chunks` and `recipients` are known once planning is done. `totals` is the
+    final report, written when the campaign is `sent` or `cancelled`.
+    """
+
+    id: str
+    workspace: str
+    name: str
+    sender: Mailbox
+    template_id: str
+    list_ids: tuple[str, ...]
+    created_at: datetime
+    reply_to: Mailbox | None = None
+    tags: tuple[str, ...] = ()
+    state: CampaignState = CampaignState.DRAFT
+    state_reason: str = ""
+    template_version: int = 0
+    launched_at: datetime | None = None
+    finished_at: datetime | None = None
+    chunks: int = 0
+    recipients: int = 0
+    released: int = 0
+    totals: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkKey:
+    """Names a chunk. A transactional message is chunk TRANSACTIONAL_CHUNK of its own id."""
+
+    workspace: str
+    campaign: str
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPlan:
+    """Item **P**: whom the chunk is for. Written once, never changed.
+
+    `resume` is the planner's cursor after this chunk, so that planning can go
+    on from the newest plan item. `message` holds the content of a
+    transactional message (plain JSON), else it is None.
+    """
+
+    key: ChunkKey
+    subscribers: tuple[str, ...]
+    resume: Mapping[str, Any] = field(default_factory=dict)
+    message: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Item **A**: one try at a chunk, recorded before anything is posted.
+
+    `providers` names the accounts, and `assigned` has one byte a recipient of
+    the chunk: 0 for not in this attempt, else 1 + the place in `providers`.
+    `routing` says why, per provider. Number 1 is the first attempt.
+    """
+
+    key: ChunkKey
+    number: int
+    owner: str
+    lease_until: datetime
+    providers: tuple[str, ...]
+    assigned: bytes
+    routing: Mapping[str, Any] = field(default_factory=dict)
+
+    def provider_of(self, index: int) -> str | None:
+        """The account that was to send to this recipient in this attempt."""
+        if not 0 <= index < len(self.assigned) or self.assigned[index] == 0:
+            return None
+        return self.providers[self.assigned[index] - 1]
+
+    def indexes(self) -> Iterator[int]:
+        """The recipients in this attempt."""
+        return (i for i, provider in enumerate(self.assigned) if provider)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkOutcome:
+    """Item **R**: one byte a recipient (a RecipientState), and why where it is not obvious.
+
+    `reasons` maps a reason code to the indexes it holds for. `counts` maps
+    `provider|mailbox group|state` to a number of recipients (`-` for no
+    provider), so that a report never has to read plans. `attempt` is the
+    newest attempt whose outcome is in here.
+    """
+
+    key: ChunkKey
+    states: bytes
+    attempt: int
+    reasons: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    version: int = 0
+
+    def state_of(self, index: int) -> RecipientState:
+        """One recipient's state."""
+        return RecipientState(self.states[index])
+
+    def in_state(self, state: RecipientState) -> list[int]:
+        """The indexes in a state, ascending."""
+        return [i for i, byte in enumerate(self.states) if byte == state]
+
+    def reason_of(self, index: int) -> str:
+        """The reason code of one recipient, or nothing."""
+        return next((code for code, indexes in self.reasons.items() if index in indexes), "")
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecord:
+    """All that is known of a chunk, from one read: plan, attempts in order, and outcome."""
+
+    plan: ChunkPlan
+    attempts: tuple[Attempt, ...] = ()
+    outcome: ChunkOutcome | None = None
+
+    @property
+    def unrecorded(self) -> Attempt | None:
+        """The newest attempt, if its outcome is not recorded yet."""
+        recorded = self.outcome.attempt if self.outcome else 0
+        return next((a for a in reversed(self.attempts) if a.number > recorded), None)
+
+
+@dataclass(frozen=True, slots=True)
+class DueItem:
+    """Something the scheduler must look at, not before `at`."""
+
+    at: datetime
+    key: ChunkKey

@@ -1,0 +1,161 @@
+"""What delivery needs from the outside. `shared.storage` and `shared.providers` provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from shared.delivery.model import (
+    Attempt,
+    Campaign,
+    ChunkKey,
+    ChunkOutcome,
+    ChunkPlan,
+    ChunkRecord,
+    DueItem,
+)
+from shared.delivery.rates import BucketState
+from shared.mail import OutgoingBatch, SendOutcome
+from shared.paging import Page
+
+
+class EmailSender(Protocol):
+    """One provider account. The adapter of each ESP implements it."""
+
+    @property
+    def provider(self) -> str:
+        """The account's name in providers.json."""
+        ...
+
+    @property
+    def max_batch(self) -> int:
+        """How many recipients one `send` takes at the most."""
+        ...
+
+    def cannot_take(self, address: str) -> str:
+        """A reason code if this ESP can never mail that address, else the empty string."""
+        ...
+
+    def send(self, batch: OutgoingBatch) -> list[SendOutcome]:
+        """Posts the batch and gives one outcome per recipient, in the batch's order.
+
+        Never raises for what an ESP or the network does: that is what the
+        verdicts are for. Never posts the same recipient again after an answer
+        that leaves doubt.
+        """
+        ...
+
+
+class CampaignStore(Protocol):
+    """Keeps campaigns."""
+
+    def create(self, campaign: Campaign) -> None:
+        """Raises AlreadyExists if there is one of that id."""
+        ...
+
+    def get(self, workspace: str, campaign_id: str) -> Campaign:
+        """A consistent read. Raises NotFound."""
+        ...
+
+    def save(self, campaign: Campaign) -> Campaign:
+        """Writes if `campaign.version` is the stored one; returns it with the next version.
+
+        Raises:
+            StaleWrite: another writer was first.
+        """
+        ...
+
+    def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[Campaign]:
+        """The workspace's campaigns, newest first."""
+        ...
+
+    def active(self) -> Iterator[Campaign]:
+        """Campaigns in `sending` or `paused`, of all workspaces (a sparse index)."""
+        ...
+
+
+class LedgerStore(Protocol):
+    """Keeps plans, attempts and outcomes."""
+
+    def put_plan(self, plan: ChunkPlan) -> ChunkPlan:
+        """Writes the plan unless there is one for that chunk; returns what is stored now."""
+        ...
+
+    def record(self, key: ChunkKey) -> ChunkRecord:
+        """The chunk from one consistent read. Raises NotFound if it was never planned."""
+        ...
+
+    def attempts(self, key: ChunkKey) -> tuple[Attempt, ...]:
+        """The chunk's attempts, an eventually consistent read."""
+        ...
+
+    def begin(self, attempt: Attempt) -> bool:
+        """Records an attempt before its POST. False if that number is taken already."""
+        ...
+
+    def save_outcome(self, outcome: ChunkOutcome) -> ChunkOutcome:
+        """Writes if `outcome.version` is the stored one (0: none); returns the next version.
+
+        Raises:
+            StaleWrite: another writer was first.
+        """
+        ...
+
+    def outcomes(self, workspace: str, campaign_id: str) -> Iterator[ChunkOutcome]:
+        """Every outcome of a campaign, in no particular order."""
+        ...
+
+
+class DueStore(Protocol):
+    """Chunks that the scheduler must look at later."""
+
+    def add(self, items: Iterable[DueItem]) -> None:
+        """Adding an item twice changes nothing."""
+        ...
+
+    def due(self, now: datetime, *, limit: int) -> list[DueItem]:
+        """Items whose time has come, oldest first within each of the store's shards."""
+        ...
+
+    def remove(self, item: DueItem) -> None:
+        """Removing an item that is gone changes nothing."""
+        ...
+
+
+class RateStore(Protocol):
+    """One token item per provider: all windows, all groups, and the warm-up quota."""
+
+    def load(self, provider: str) -> BucketState:
+        """A consistent read; an empty state if nothing was ever taken."""
+        ...
+
+    def save(self, provider: str, state: BucketState) -> None:
+        """Writes if `state.version` is the stored one, and increments it.
+
+        Raises:
+            StaleWrite: another worker was first.
+        """
+        ...
+
+
+class ChunkQueue(Protocol):
+    """The queue of chunks that may go now."""
+
+    def send(self, keys: Sequence[ChunkKey], *, delay_s: int = 0) -> None:
+        """Hands chunks to the dispatcher, in as few requests as can be. At least once."""
+        ...
+
+
+class RecipientReader(Protocol):
+    """The people of a chunk, read again at the moment of sending."""
+
+    def recipients(
+        self, workspace: str, subscriber_ids: Sequence[str]
+    ) -> Mapping[str, Mapping[str, object]]:
+        """Subscriber id to the stored item as plain JSON; erased people are missing.
+
+        Strongly consistent. The fields are those of
+        `shared.audience.model.Subscriber.to_item`.
+        """
+        ...

@@ -1,0 +1,222 @@
+"""Identifiers: resources, subscribers, messages and the tokens in links.
+
+Every resource id is a prefix and 20 characters that pack 12 bytes
+(`cmp_06bq...`): 6 bytes of milliseconds and 6 random ones, so ids sort by
+time. A subscriber's 12 bytes are instead an HMAC of workspace and address, so
+the same person always has the same id and no log or link carries an address.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from shared.clock import Clock, to_millis
+from shared.errors import ForgedToken
+
+ID_BYTES = 12
+TRANSACTIONAL_CHUNK = 2**32 - 1
+"""The chunk number of a message that belongs to no campaign."""
+
+_MAC_BYTES = 11
+_MESSAGE_VERSION = 1
+_MESSAGE = struct.Struct(">B12s12sIH")
+_LINK_MAC_BYTES = 16
+
+WORKSPACE, CAMPAIGN, SUBSCRIBER, LIST, TEMPLATE, MESSAGE, JOB, API_KEY, DOMAIN = (
+    "ws", "cmp", "sub", "lst", "tpl", "msg", "job", "key", "dom",
+)  # fmt: skip
+
+
+def to_text(prefix: str, raw: bytes) -> str:
+    """Twelve bytes as `<prefix>_<20 characters of lower-case base32hex>`."""
+    return f"{prefix}_{base64.b32hexencode(raw).decode('ascii').rstrip('=').lower()}"
+
+
+def to_bytes(identifier: str) -> bytes:
+    """The twelve bytes of an id of any prefix.
+
+    Raises:
+        ForgedToken: the text is not an id of ours.
+    """
+    _, _, body = identifier.partition("_")
+    try:
+        raw = base64.b32hexdecode(body.upper() + "====")
+    except (binascii.Error, ValueError) as error:
+        raise ForgedToken("that is not an id of Tidepost's") from error
+    if len(raw) != ID_BYTES or to_text("x", raw)[2:] != body:
+        raise ForgedToken("that is not an id of Tidepost's")
+    return raw
+
+
+def is_id(prefix: str, text: str) -> bool:
+    """Whether `text` is a well formed id with this prefix."""
+    if not text.startswith(prefix + "_"):
+        return False
+    try:
+        to_bytes(text)
+    except ForgedToken:
+        return False
+    return True
+
+
+class Ids:
+    """Makes new resource ids. `random_bytes` is `os.urandom` or, in tests, seeded."""
+
+    def __init__(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> None:
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    def new(self, prefix: str) -> str:
+        """A new id that sorts after those made in earlier milliseconds."""
+        stamp = to_millis(self._clock.now()).to_bytes(6, "big")
+        return to_text(prefix, stamp + self._random_bytes(6))
+
+
+class SubscriberIds:
+    """Deterministic subscriber ids. The key can never be rotated: ids would change."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of(self, workspace: str, address: str) -> str:
+        """The id of a *normalised* address in a workspace."""
+        mac = hmac.digest(self._key, f"{workspace}\n{address}".encode(), "sha256")
+        return to_text(SUBSCRIBER, mac[:ID_BYTES])
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """What a message id says: which recipient of which chunk of which campaign."""
+
+    workspace: str
+    campaign: str
+    chunk: int
+    index: int
+
+    @property
+    def transactional(self) -> bool:
+        """Whether this is a message of its own and not one of a campaign."""
+        return self.chunk == TRANSACTIONAL_CHUNK
+
+
+class MessageIds:
+    """Message ids are computed, never stored, and cannot be forged.
+
+    Layout: version, workspace, campaign, chunk, index and 11 bytes of
+    HMAC-SHA256: 42 bytes, 56 characters of `[A-Za-z0-9_-]`, which every ESP
+    takes as a custom argument, metadata value or tag. For a transactional
+    message the place of the campaign is taken by the message's own 12 bytes.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def maker(self, workspace: str, campaign: str, chunk: int) -> Callable[[int], str]:
+        """A function from index to message id, for one chunk (the hot path)."""
+        key = self._key
+        ids = to_bytes(workspace), to_bytes(campaign)
+        head = _MESSAGE.pack(_MESSAGE_VERSION, *ids, chunk, 0)[:-2]
+
+        def make(index: int) -> str:
+            body = head + index.to_bytes(2, "big")
+            mac = hmac.digest(key, body, "sha256")[:_MAC_BYTES]
+            return base64.urlsafe_b64encode(body + mac).decode("ascii")
+
+        return make
+
+    def make(self, ref: MessageRef) -> str:
+        """The id of one message."""
+        return self.maker(ref.workspace, ref.campaign, ref.chunk)(ref.index)
+
+    def parse(self, text: str) -> MessageRef:
+        """What a message id says.
+
+        Raises:
+            ForgedToken: it is malformed or its MAC is not ours.
+        """
+        try:
+            raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ForgedToken("that is not a message id of Tidepost's") from error
+        body, mac = raw[: _MESSAGE.size], raw[_MESSAGE.size :]
+        good = hmac.digest(self._key, body, "sha256")[:_MAC_BYTES]
+        if len(body) != _MESSAGE.size or not hmac.compare_digest(mac, good):
+            raise ForgedToken("that is not a message id of Tidepost's")
+        version, workspace, campaign, chunk, index = _MESSAGE.unpack(body)
+        if version != _MESSAGE_VERSION:
+            raise ForgedToken("that message id is of a version this release does not know")
+        return MessageRef(to_text(WORKSPACE, workspace), to_text(CAMPAIGN, campaign), chunk, index)
+
+
+@dataclass(frozen=True, slots=True)
+class UnsubscribeRef:
+    """Whom an unsubscribe link is for, and from what: one list, or everything (None)."""
+
+    workspace: str
+    subscriber: str
+    campaign: str
+    list_id: str | None
+
+
+class UnsubscribeTokens:
+    """Tokens in unsubscribe links: opaque, forgery-proof, and never expiring.
+
+    A token starts with the id of the key that made it, so that keys can be
+    rotated while every link ever mailed keeps working.
+    """
+
+    _SIZE = 4 * ID_BYTES
+
+    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
+        if current not in keys:
+            raise ValueError(f"the current link key {current!r} is not among the keys")
+        self._keys = dict(keys)
+        self._current = current
+
+    def make(self, ref: UnsubscribeRef) -> str:
+        """`<key id>.<base64url of ids and MAC>`."""
+        body = b"".join(
+            (
+                to_bytes(ref.workspace),
+                to_bytes(ref.subscriber),
+                to_bytes(ref.campaign),
+                to_bytes(ref.list_id) if ref.list_id else bytes(ID_BYTES),
+            )
+        )
+        mac = self._mac(self._keys[self._current], body)
+        return f"{self._current}.{base64.urlsafe_b64encode(body + mac).decode('ascii')}"
+
+    def parse(self, token: str) -> UnsubscribeRef:
+        """Whom the token is for.
+
+        Raises:
+            ForgedToken: malformed, of an unknown key, or the MAC is not ours.
+        """
+        kid, _, text = token.partition(".")
+        key = self._keys.get(kid)
+        try:
+            raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ForgedToken("that link is not one of ours") from error
+        body, mac = raw[: self._SIZE], raw[self._SIZE :]
+        if key is None or len(body) != self._SIZE:
+            raise ForgedToken("that link is not one of ours")
+        if not hmac.compare_digest(mac, self._mac(key, body)):
+            raise ForgedToken("that link is not one of ours")
+        parts = [body[i : i + ID_BYTES] for i in range(0, self._SIZE, ID_BYTES)]
+        list_id = None if parts[3] == bytes(ID_BYTES) else to_text(LIST, parts[3])
+        return UnsubscribeRef(
+            to_text(WORKSPACE, parts[0]),
+            to_text(SUBSCRIBER, parts[1]),
+            to_text(CAMPAIGN, parts[2]),
+            list_id,
+        )
+
+    @staticmethod
+    def _mac(key: bytes, body: bytes) -> bytes:
+        return hmac.digest(key, b"unsubscribe\n" + body, "sha256")[:_LINK_MAC_BYTES]

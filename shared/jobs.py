@@ -1,0 +1,97 @@
+"""Long work in resumable steps: one protocol for every kind of job.
+
+A job is a record with a cursor. A step does a bounded piece of work, and the
+record with the new cursor is saved before the next one. A job may be killed
+anywhere: the step it was in is done again, so every step is idempotent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    PLAN_CAMPAIGN = "plan_campaign"
+    IMPORT_SUBSCRIBERS = "import_subscribers"
+    DELETE_SUBSCRIBER = "delete_subscriber"
+
+
+class JobState(StrEnum):
+    """Where a job is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job. `params` never change, `cursor` and `progress` do; all are plain JSON."""
+
+    id: str
+    workspace: str
+    kind: JobKind
+    created_at: datetime
+    params: dict[str, Any]
+    state: JobState = JobState.QUEUED
+    cursor: dict[str, Any] = field(default_factory=dict)
+    progress: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    version: int = 0
+
+    def advanced(
+        self, *, cursor: dict[str, Any], progress: dict[str, Any], done: bool = False
+    ) -> Job:
+        """The job after one more step."""
+        state = JobState.DONE if done else JobState.RUNNING
+        return replace(self, state=state, cursor=cursor, progress=progress)
+
+    def failed(self, error: str) -> Job:
+        """The job, given up, with what was wrong and what to do."""
+        return replace(self, state=JobState.FAILED, error=error)
+
+
+class JobStore(Protocol):
+    """Keeps jobs."""
+
+    def create(self, job: Job) -> None:
+        """Raises AlreadyExists if there is a job of that id."""
+        ...
+
+    def get(self, workspace: str, job_id: str) -> Job:
+        """Raises NotFound."""
+        ...
+
+    def save(self, job: Job) -> Job:
+        """Writes if `job.version` is the stored one; returns it with the next version.
+
+        Raises:
+            StaleWrite: another worker saved in between.
+        """
+        ...
+
+
+class JobQueue(Protocol):
+    """Gets a job (or its next step) run soon."""
+
+    def enqueue(self, workspace: str, job_id: str, *, delay_s: int = 0) -> None:
+        """At least once; a step must bear being run twice."""
+        ...
+
+
+class JobStep(Protocol):
+    """One kind of job. The runner calls it until it says done or time is up."""
+
+    def run(self, job: Job) -> Job:
+        """Does a bounded piece of work and returns the job advanced.
+
+        Raises:
+            TidepostError: the job cannot go on; the runner marks it failed.
+        """
+        ...

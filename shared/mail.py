@@ -1,0 +1,163 @@
+"""The words for mail itself: addresses, mailbox groups, skeletons and batches.
+
+A batch is what one ESP request needs: everything that is the same for all
+recipients once, and per recipient only what differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class MessageKind(StrEnum):
+    """Which message stream a message travels in."""
+
+    CAMPAIGN = "campaign"
+    TRANSACTIONAL = "transactional"
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An address with an optional display name, as in `From`."""
+
+    address: str
+    name: str = ""
+
+
+class MailboxGroup(StrEnum):
+    """Who runs the recipient's mailbox: reputation is kept per group."""
+
+    GMAIL = "gmail"
+    MICROSOFT = "microsoft"
+    YAHOO = "yahoo"
+    APPLE = "apple"
+    GMX = "gmx"
+    PROTON = "proton"
+    OTHER = "other"
+
+
+_GROUP_OF_DOMAIN: dict[str, MailboxGroup] = {
+    domain: group
+    for group, domains in {
+        MailboxGroup.GMAIL: "gmail.com googlemail.com",
+        MailboxGroup.MICROSOFT: (
+            "outlook.com hotmail.com live.com msn.com outlook.de hotmail.de hotmail.fr hotmail.it"
+            " hotmail.es hotmail.co.uk live.de live.fr live.nl live.co.uk outlook.fr outlook.es"
+        ),
+        MailboxGroup.YAHOO: (
+            "yahoo.com ymail.com rocketmail.com aol.com yahoo.co.uk yahoo.de yahoo.fr yahoo.it"
+            " yahoo.es yahoo.co.in yahoo.com.br yahoo.ca verizon.net"
+        ),
+        MailboxGroup.APPLE: "icloud.com me.com mac.com",
+        MailboxGroup.GMX: "gmx.de gmx.net gmx.at gmx.ch gmx.com web.de mail.com 1und1.de",
+        MailboxGroup.PROTON: "proton.me protonmail.com pm.me protonmail.ch",
+    }.items()
+    for domain in domains.split()
+}
+
+
+def mailbox_group(address: str) -> MailboxGroup:
+    """The group of an address's domain; `other` for all that is not well known."""
+    return _GROUP_OF_DOMAIN.get(address.rpartition("@")[2].lower(), MailboxGroup.OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """One part of a message (subject, HTML or text), cut into static text and slots.
+
+    `literals` has one element more than `slots`. `slots[i]` says which of a
+    recipient's values stands between `literals[i]` and `literals[i + 1]`; one
+    value may stand in several places.
+    """
+
+    literals: tuple[str, ...]
+    slots: tuple[int, ...] = ()
+
+    def fill(self, values: Sequence[str]) -> str:
+        """The part as one recipient gets it."""
+        if not self.slots:
+            return self.literals[0]
+        pieces = [self.literals[0]]
+        for literal, slot in zip(self.literals[1:], self.slots, strict=True):
+            pieces.append(values[slot])
+            pieces.append(literal)
+        return "".join(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecipient:
+    """One recipient of a batch.
+
+    `index` is the place in the chunk, `values` fill the slots of all three
+    skeletons, `headers` are this person's own (List-Unsubscribe).
+    """
+
+    index: int
+    message_id: str
+    to: Mailbox
+    values: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingBatch:
+    """What one call of `EmailSender.send` posts. `tags` and ids hold no personal data."""
+
+    kind: MessageKind
+    sender: Mailbox
+    subject: Skeleton
+    recipients: tuple[OutgoingRecipient, ...]
+    html: Skeleton | None = None
+    text: Skeleton | None = None
+    reply_to: Mailbox | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    def only(self, recipients: Sequence[OutgoingRecipient]) -> OutgoingBatch:
+        """The same mail to fewer people."""
+        return OutgoingBatch(
+            kind=self.kind,
+            sender=self.sender,
+            subject=self.subject,
+            recipients=tuple(recipients),
+            html=self.html,
+            text=self.text,
+            reply_to=self.reply_to,
+            headers=self.headers,
+            tags=self.tags,
+        )
+
+
+class Verdict(StrEnum):
+    """What an ESP's answer means for one recipient."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    """For good: this recipient cannot be mailed through this ESP."""
+    NOT_ACCEPTED = "not_accepted"
+    """Surely not taken, and nothing is wrong with the mail: may go elsewhere at once."""
+    UNAVAILABLE = "unavailable"
+    """Surely not taken; the account is out of service until somebody acts."""
+    SENDER_FAULT = "sender_fault"
+    """Surely not taken; sender or configuration is at fault: the campaign must pause."""
+    IN_DOUBT = "in_doubt"
+    """May have been taken. Never blindly sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendOutcome:
+    """One recipient's outcome.
+
+    `code` is the ESP's own code or status where it gives one, else a word of
+    ours such as `read_timeout`; `detail` is for people and holds no address.
+    `retry_after` is in seconds, where the ESP named it.
+    """
+
+    index: int
+    verdict: Verdict
+    code: str = ""
+    detail: str = ""
+    provider_message_id: str | None = None
+    retry_after: float | None = None

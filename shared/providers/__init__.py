@@ -1,0 +1,1 @@
+"""One folder an ESP: how to send through it and read its events."""

@@ -1,0 +1,1 @@
+"""DynamoDB, S3, SQS and parameters behind the domain's ports."""

@@ -1,0 +1,1 @@
+"""Raising a provider's daily volume step by step."""
