@@ -189,6 +189,8 @@ class Settings(_Model):
     secret_prefix: str
     bulk_queue_url: str = ""
     transactional_queue_url: str = ""
+    bulk_dlq_url: str = ""
+    transactional_dlq_url: str = ""
     jobs_queue_url: str = ""
     files_bucket: str = ""
     region: str = "us-east-1"

@@ -91,3 +91,17 @@ class Event:
     user_agent: str = ""
     ip: str = ""
     machine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventReport:
+    """What one webhook call or one queue message reported.
+
+    `malformed` counts entries that are no event at all: not an object, or
+    without a usable instant. `notice` tells an operator of a report that is
+    about the subscription itself and not about mail.
+    """
+
+    events: tuple[Event, ...] = ()
+    malformed: int = 0
+    notice: str = ""

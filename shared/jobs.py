@@ -7,10 +7,14 @@ anywhere: the step it was in is done again, so every step is idempotent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
+
+from shared.clock import Clock
+from shared.errors import DependencyUnavailable, StaleWrite, TidepostError
 
 
 class JobKind(StrEnum):
@@ -95,3 +99,47 @@ class JobStep(Protocol):
             TidepostError: the job cannot go on; the runner marks it failed.
         """
         ...
+
+
+class JobRunner:
+    """Runs a job's steps until it is done or time is up; then the next call goes on."""
+
+    def __init__(
+        self, jobs: JobStore, queue: JobQueue, steps: Mapping[JobKind, JobStep], clock: Clock
+    ) -> None:
+        self._jobs = jobs
+        self._queue = queue
+        self._steps = steps
+        self._clock = clock
+
+    def run(self, workspace: str, job_id: str, deadline: datetime) -> Job:
+        """Runs what fits before `deadline` and enqueues the rest.
+
+        Two runs of the same job at once do no harm: one of them finds the
+        record changed and stops.
+
+        Raises:
+            NotFound: there is no such job.
+            DependencyUnavailable, StaleWrite: do the step again; the cursor is kept.
+        """
+        job = self._jobs.get(workspace, job_id)
+        step = self._steps[job.kind]
+        while job.state in {JobState.QUEUED, JobState.RUNNING}:
+            if self._clock.now() >= deadline:
+                self._queue.enqueue(workspace, job_id)
+                return job
+            after = self._after(step, job)
+            try:
+                job = self._jobs.save(after)
+            except StaleWrite:
+                return self._jobs.get(workspace, job_id)
+        return job
+
+    @staticmethod
+    def _after(step: JobStep, job: Job) -> Job:
+        try:
+            return step.run(job)
+        except (DependencyUnavailable, StaleWrite):
+            raise  # passing; the queue brings the job again
+        except TidepostError as error:
+            return job.failed(str(error))

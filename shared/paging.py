@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from shared.errors import FieldProblem, InvalidInput
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -39,11 +42,40 @@ def decode_cursor(cursor: str, keys: frozenset[str]) -> dict[str, Any]:
     try:
         raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         position = json.loads(raw)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidInput(_BAD) from error
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise InvalidInput(BAD_CURSOR) from error
     if not isinstance(position, dict) or position.keys() != keys:
-        raise InvalidInput(_BAD)
+        raise InvalidInput(BAD_CURSOR)
     return position
 
 
-_BAD = FieldProblem("cursor", "is not one that this listing gave out; start again without it")
+def cut(items: Iterable[T], limit: int, key: Callable[[T], str]) -> Page[T]:
+    """The first `limit` of `items`, which must be in the order of `key` and not begin before.
+
+    The cursor, there if any item is left, holds the last item's key; `resume`
+    reads it.
+    """
+    taken = tuple(islice(items, limit + 1))
+    if len(taken) <= limit:
+        return Page(taken)
+    return Page(taken[:limit], encode_cursor({"after": key(taken[limit - 1])}))
+
+
+def resume(cursor: str | None) -> str | None:
+    """The key after which the listing goes on; None at its beginning.
+
+    Raises:
+        InvalidInput: the cursor was not made by `cut`.
+    """
+    if cursor is None:
+        return None
+    after = decode_cursor(cursor, frozenset({"after"}))["after"]
+    if not isinstance(after, str) or not after.isascii() or not 0 < len(after) <= _MAX_KEY:
+        raise InvalidInput(BAD_CURSOR)
+    return after
+
+
+_MAX_KEY = 1024
+"""DynamoDB's limit for a sort key, in bytes."""
+
+BAD_CURSOR = FieldProblem("cursor", "is not one that this listing gave out; start again without it")

@@ -39,7 +39,8 @@ class Subscriber:
     `address` is normalised (see `shared.audience.addresses`). `suppressed` is a
     copy of the suppression list's entry for this person, kept here so that the
     check at the moment of sending is one read. `deleted` hides a person until
-    the job has removed everything.
+    the job has removed everything. `imported_by` is the job that last wrote
+    this person, if an import ever did: where the data came from.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Subscriber:
     suppressed: SuppressionReason | None = None
     deleted: bool = False
     version: int = 0
+    imported_by: str = ""
 
     def to_item(self) -> dict[str, object]:
         """Plain JSON, as stored and as `RecipientReader` gives it; nothing left out but blanks."""
@@ -72,6 +74,7 @@ class Subscriber:
             "suppressed": self.suppressed.value if self.suppressed else None,
             "deleted": self.deleted or None,
             "version": self.version,
+            "imported_by": self.imported_by,
         }
         return {key: value for key, value in item.items() if value not in (None, "", [], {})}
 
@@ -94,6 +97,7 @@ class Subscriber:
             suppressed=SuppressionReason(str(suppressed)) if suppressed else None,
             deleted=bool(plain.get("deleted", False)),
             version=int(str(plain.get("version", 0))),
+            imported_by=str(plain.get("imported_by", "")),
         )
 
 

@@ -100,7 +100,7 @@ class CompiledTemplate:
         literals, slots, dynamic = [""], [], ""
         for piece in pieces(part, source):
             if piece.kind is Kind.STATIC:
-                literals[-1] += piece.source
+                literals[-1] += _plain_slashes(part, piece.source)
                 continue
             dynamic += piece.source
             if piece.kind is Kind.PRINTS:
@@ -192,7 +192,12 @@ def _render(part: str, environment: Environment, name: str, context: Mapping[str
         raise _invalid(part, error) from error
     if len(rendered) > MAX_RENDERED:
         raise TemplateInvalid(part, f"it renders to over {MAX_RENDERED} characters")
-    return rendered
+    return _plain_slashes(part, rendered)
+
+
+def _plain_slashes(part: str, text: str) -> str:
+    """The engine escapes `/` in HTML, which link trackers do not read; it need not be."""
+    return text.replace("&#x2f;", "/") if part == "html" else text
 
 
 def _invalid(part: str, error: TemplateError) -> TemplateInvalid:

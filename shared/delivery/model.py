@@ -8,10 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from shared.delivery.states import CampaignState, RecipientState
-from shared.mail import Mailbox
+from shared.mail import Mailbox, MailboxGroup
 
 CHUNK_SIZE = 500
 """Recipients a chunk: Postmark's batch, half of SendGrid's, ten of SES's."""
+
+GROUPS: tuple[MailboxGroup, ...] = tuple(MailboxGroup)
+"""The order in which attempts number mailbox groups: append only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,9 @@ class Attempt:
 
     `providers` names the accounts, and `assigned` has one byte a recipient of
     the chunk: 0 for not in this attempt, else 1 + the place in `providers`.
-    `routing` says why, per provider. Number 1 is the first attempt.
+    `groups` has one byte a recipient too: the place of the mailbox group in
+    `GROUPS`. `routing` says why the providers were chosen. Number 1 is the
+    first attempt.
     """
 
     key: ChunkKey
@@ -83,6 +88,7 @@ class Attempt:
     lease_until: datetime
     providers: tuple[str, ...]
     assigned: bytes
+    groups: bytes
     routing: Mapping[str, Any] = field(default_factory=dict)
 
     def provider_of(self, index: int) -> str | None:
@@ -90,6 +96,10 @@ class Attempt:
         if not 0 <= index < len(self.assigned) or self.assigned[index] == 0:
             return None
         return self.providers[self.assigned[index] - 1]
+
+    def group_of(self, index: int) -> MailboxGroup:
+        """The mailbox group of a recipient in this attempt."""
+        return GROUPS[self.groups[index]]
 
     def indexes(self) -> Iterator[int]:
         """The recipients in this attempt."""

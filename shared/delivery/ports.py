@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from shared.delivery.model import (
     DueItem,
 )
 from shared.delivery.rates import BucketState
+from shared.events import EventReport
 from shared.mail import OutgoingBatch, SendOutcome
 from shared.paging import Page
 
@@ -47,6 +49,26 @@ class EmailSender(Protocol):
         ...
 
 
+class EventSource(Protocol):
+    """The webhooks of one provider account. The adapter of each ESP implements it."""
+
+    @property
+    def provider(self) -> str:
+        """The account's name in providers.json."""
+        ...
+
+    def verify_and_parse(self, headers: Mapping[str, str], body: bytes) -> EventReport:
+        """Verifies the report and normalises its events. Header names are lower case.
+
+        Raises:
+            BadSignature: signature or credential is missing, malformed or wrong.
+            BadPayload: the body is not what this ESP sends.
+            ConfigurationError: the account's trust anchor or secret is unusable.
+            DependencyUnavailable: what is needed to verify could not be had just now.
+        """
+        ...
+
+
 class CampaignStore(Protocol):
     """Keeps campaigns."""
 
@@ -71,7 +93,7 @@ class CampaignStore(Protocol):
         ...
 
     def active(self) -> Iterator[Campaign]:
-        """Campaigns in `sending` or `paused`, of all workspaces (a sparse index)."""
+        """Campaigns in `planning`, `sending` or `paused`, of all workspaces (a sparse index)."""
         ...
 
 
@@ -147,6 +169,26 @@ class ChunkQueue(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A chunk whose message was given up by its queue; `receipt` is for `DeadLetters.remove`."""
+
+    key: ChunkKey
+    receipt: str
+
+
+class DeadLetters(Protocol):
+    """The dead-letter queues of the chunk queues."""
+
+    def take(self) -> list[DeadLetter]:
+        """A few of them; they come again unless they are removed."""
+        ...
+
+    def remove(self, letter: DeadLetter) -> None:
+        """Takes it out for good."""
+        ...
+
+
 class RecipientReader(Protocol):
     """The people of a chunk, read again at the moment of sending."""
 
@@ -158,4 +200,16 @@ class RecipientReader(Protocol):
         Strongly consistent. The fields are those of
         `shared.audience.model.Subscriber.to_item`.
         """
+        ...
+
+
+class SenderCheck(Protocol):
+    """Whether a workspace may send from an address."""
+
+    def check_sender(self, workspace: str, address: str) -> None:
+        """Raises InvalidInput unless the workspace has verified the address's domain."""
+        ...
+
+    def check_not_foreign(self, workspace: str, address: str) -> None:
+        """Raises InvalidInput if another workspace has verified the address's domain."""
         ...

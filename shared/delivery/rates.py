@@ -69,44 +69,74 @@ def windows(now: datetime) -> tuple[str, str]:
 
 
 def take(state: BucketState, limits: Limits, want: int, now: datetime) -> tuple[BucketState, Grant]:
-    """Takes up to `want` tokens. The state returned has to be saved before anything is posted."""
-    hour, day = windows(now)
-    next_hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    next_day = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    granted, limited_by, retry_at = want, "", None
-    for name, limit, used, opens in (
-        ("per_hour", limits.per_hour, state.count(hour), next_hour),
-        ("per_day", limits.per_day, state.count(day), next_day),
-        ("warmup_quota", state.quota, state.count(day), next_day),
-    ):
-        if limit is not None and limit - used < granted:
-            granted, limited_by, retry_at = max(0, limit - used), name, opens
-    start = now
-    paced_until = state.paced_until
+    """Takes up to `want` tokens. The state returned has to be saved before anything is posted.
+
+    They count in the hour and the day of the grant's `start`.
+    """
+    moment = now.astimezone(UTC)
+    start = moment if limits.per_second is None else max(moment, state.paced_until or moment)
+    hour, day = _current(state, start)
+    next_hour = start.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    next_day = start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    room = {
+        "per_hour": _left(limits.per_hour, state.count(hour)),
+        "per_day": _left(limits.per_day, state.count(day)),
+        "warmup_quota": _left(state.quota, state.count(day)),
+        "per_second": None,
+    }
     if limits.per_second is not None:
-        start = max(now, paced_until or now)
-        room = MAX_LEAD_S - (start - now).total_seconds()
-        fits = max(0, int(room * limits.per_second))
-        if fits < granted:
-            granted, limited_by = fits, "per_second"
-            retry_at = start
-        paced_until = start + timedelta(seconds=granted / limits.per_second)
+        lead = (start - moment).total_seconds()
+        # A rate below one in MAX_LEAD_S would never fit: an idle provider always gives one.
+        room["per_second"] = max(int((MAX_LEAD_S - lead) * limits.per_second), int(lead == 0), 0)
+    granted = min([want, *(left for left in room.values() if left is not None)])
+    paced_until = state.paced_until
+    if limits.per_second is not None and granted:
+        paced_until = start + _duration(granted, limits.per_second)
+    opens = {"per_hour": next_hour, "per_day": next_day, "warmup_quota": next_day}
+    opens["per_second"] = paced_until or start
+    full = [name for name, left in room.items() if left == granted < want]
+    limited_by = max(full, key=opens.__getitem__, default="")
+    retry_at = opens[limited_by] if limited_by else None
     grant = Grant(granted, start, limits.per_second, retry_at, limited_by)
     if granted == 0:
         return state, grant
-    used_now = {hour: state.count(hour) + granted, day: state.count(day) + granted}
-    if state.used:
-        used_now = {w: n for w, n in state.used.items() if w[0] == "d"} | used_now
-    return replace(state, used=_newest(used_now), paced_until=paced_until), grant
+    used = {window: n for window, n in (state.used or {}).items() if window[0] == "d"}
+    used |= {hour: state.count(hour) + granted, day: state.count(day) + granted}
+    return replace(state, used=_newest(used), paced_until=paced_until), grant
 
 
-def refund(state: BucketState, count: int, taken_at: datetime) -> BucketState:
-    """Gives tokens back that were taken at `taken_at` and not used."""
+def refund(state: BucketState, count: int, start: datetime) -> BucketState:
+    """Gives tokens back that were not used. `start` is that of the grant, and no other instant.
+
+    The pace is not given back: the time booked may be over already.
+    """
     used = dict(state.used or {})
-    for window in windows(taken_at):
+    for window in windows(start):
         if window in used:
             used[window] = max(0, used[window] - count)
     return replace(state, used=used)
+
+
+def _current(state: BucketState, moment: datetime) -> tuple[str, str]:
+    """The windows to count in: never older than what another worker has opened already.
+
+    Else a worker whose clock is behind would find an hour that is over empty again.
+    """
+    hour, day = windows(moment)
+    known = state.used or {}
+    return max([hour, *(w for w in known if w[0] == "h")]), max(
+        [day, *(w for w in known if w[0] == "d")]
+    )
+
+
+def _left(limit: int | None, used: int) -> int | None:
+    return None if limit is None else max(0, limit - used)
+
+
+def _duration(count: int, per_second: float) -> timedelta:
+    """How long `count` messages take at that rate, exact and rounded up to a microsecond."""
+    numerator, denominator = per_second.as_integer_ratio()
+    return timedelta(microseconds=-(-count * 1_000_000 * denominator // numerator))
 
 
 def _newest(used: Mapping[str, int], days: int = 3) -> dict[str, int]:

@@ -100,6 +100,17 @@ def test_a_refund_can_be_taken_again() -> None:
     assert grant.granted == 4
 
 
+def test_a_take_counts_in_the_hour_in_which_it_is_posted_and_so_does_its_refund() -> None:
+    limits = Limits(per_second=10, per_hour=100)
+    late = NOON - timedelta(seconds=5)
+    state, first = take(BucketState(), limits, 100, late)
+    state, second = take(state, limits, 100, late)
+    back = refund(state, 30, second.start)
+
+    assert (first.granted, second.granted) == (100, 100)
+    assert (state.count("h2026-11-24T12"), back.count("h2026-11-24T12")) == (100, 70)
+
+
 def test_a_refund_of_a_forgotten_window_changes_nothing() -> None:
     state, _ = take(BucketState(), Limits(), 10, NOON)
 
@@ -135,10 +146,10 @@ def test_no_sequence_passes_a_limit(
         back = int(grant.granted * returned)
         assert state.used is not None
         hour, day = (max(w for w in state.used if w[0] == kind) for kind in "hd")
-        state = refund(state, back, now)
+        state = refund(state, back, grant.start)
         # A refund by a clock behind may find its window gone: it then gives nothing back.
         used.update({hour: grant.granted, day: grant.granted})
-        if (hour, day) == windows(now):
+        if (hour, day) == windows(grant.start):
             used.subtract({hour: back, day: back})
         for window, count in used.items():
             limit = limits.per_hour if window[0] == "h" else limits.per_day

@@ -1,0 +1,137 @@
+"""Consent and suppression: who may be mailed, and every way in which that changes.
+
+Everything here can be done again without harm. Two records depend on each
+other, and each is written in the order that lets a crash in between err on the
+side of not mailing, or be repaired by doing it again:
+
+- The index of a list names a member before the person's record does, and
+  forgets her after it, so it may name somebody too many and never too few.
+- The suppression list is written before its copy on the person's record. The
+  copy is always made by reading the record first and the list second. So if
+  the list changes in between, whoever changed it will read a record at least
+  as new, and the version lets only one of the two writes through.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+from shared.audience.model import ListState, Subscriber, Suppression, SuppressionReason
+from shared.audience.ports import MembershipStore, SubscriberStore, SuppressionStore
+from shared.audience.writes import rewrite
+from shared.clock import Clock
+from shared.errors import NotFound
+
+
+class ConsentService:
+    """Changes consent. Subscriber ids and list ids are taken as given and not looked up."""
+
+    def __init__(
+        self,
+        subscribers: SubscriberStore,
+        memberships: MembershipStore,
+        suppressions: SuppressionStore,
+        clock: Clock,
+    ) -> None:
+        self._subscribers = subscribers
+        self._memberships = memberships
+        self._suppressions = suppressions
+        self._clock = clock
+
+    def subscribe(self, workspace: str, subscriber_id: str, list_id: str) -> Subscriber:
+        """Puts the person on a list, also if she had left it: the caller vouches for her wish.
+
+        A suppression stays, see `unsuppress`.
+
+        Raises:
+            NotFound: there is no such person.
+            StaleWrite: try again.
+        """
+        self._memberships.add(workspace, list_id, [subscriber_id])
+        return self._set(workspace, subscriber_id, list_id, ListState.SUBSCRIBED)
+
+    def unsubscribe(
+        self, workspace: str, subscriber_id: str, list_id: str | None, *, source: str
+    ) -> Subscriber | None:
+        """Takes the person off a list or, with None, off everything.
+
+        Off everything is a suppression `unsubscribed` and leaves every list.
+        Returns None if the person is gone; her suppression is kept even then.
+
+        Raises:
+            StaleWrite: try again.
+        """
+        if list_id is None:
+            self.suppress(workspace, subscriber_id, SuppressionReason.UNSUBSCRIBED, source=source)
+        try:
+            person = self._set(workspace, subscriber_id, list_id, ListState.UNSUBSCRIBED)
+        except NotFound:
+            return None
+        for left in person.lists if list_id is None else [list_id]:
+            self._memberships.remove(workspace, left, subscriber_id)
+        return person
+
+    def suppress(
+        self, workspace: str, subscriber_id: str, reason: SuppressionReason, *, source: str
+    ) -> Suppression:
+        """Keeps the address from being mailed; returns the entry in force.
+
+        That is the one there was, if it is graver. The person need not exist.
+
+        Raises:
+            StaleWrite: the list has the entry, the person not yet; try again.
+        """
+        entry = Suppression(workspace, subscriber_id, reason, self._clock.now(), source)
+        self._suppressions.put(entry)
+        with contextlib.suppress(NotFound):
+            self.copy_suppression(workspace, subscriber_id)
+        return self._suppressions.get(workspace, subscriber_id) or entry
+
+    def unsuppress(self, workspace: str, subscriber_id: str) -> Subscriber:
+        """Lets the person be mailed again; the caller vouches that she asked for it.
+
+        Lists that she left stay left.
+
+        Raises:
+            NotFound: there is no such person.
+            StaleWrite: try again.
+        """
+        self._subscribers.get(workspace, subscriber_id)
+        self._suppressions.remove(workspace, subscriber_id)
+        return self.copy_suppression(workspace, subscriber_id)
+
+    def copy_suppression(
+        self, workspace: str, subscriber_id: str, *, known: Subscriber | None = None
+    ) -> Subscriber:
+        """Makes the person's record say what the suppression list says.
+
+        `known` is the record as just read or written.
+
+        Raises:
+            NotFound: there is no such person.
+            StaleWrite: try again.
+        """
+
+        def copy(person: Subscriber) -> Subscriber:
+            entry = self._suppressions.get(workspace, subscriber_id)
+            reason = entry.reason if entry else None
+            if person.suppressed == reason:
+                return person
+            return replace(person, suppressed=reason, updated_at=self._clock.now())
+
+        return rewrite(self._subscribers, workspace, subscriber_id, copy, known=known)
+
+    def _set(
+        self, workspace: str, subscriber_id: str, list_id: str | None, state: ListState
+    ) -> Subscriber:
+        """Sets the state on one list or, with None, on every list of the person."""
+
+        def change(person: Subscriber) -> Subscriber:
+            named = person.lists if list_id is None else [list_id]
+            lists = {**person.lists, **dict.fromkeys(named, state)}
+            if lists == person.lists:
+                return person
+            return replace(person, lists=lists, updated_at=self._clock.now())
+
+        return rewrite(self._subscribers, workspace, subscriber_id, change)

@@ -1,0 +1,110 @@
+"""Mailing lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shared.audience.model import MailingList
+from shared.audience.ports import ListStore
+from shared.clock import Clock
+from shared.errors import FieldProblem, InvalidInput, NotFound
+from shared.ids import LIST, Ids
+from shared.paging import Page
+
+MAX_NAME = 100
+MAX_DESCRIPTION = 1000
+MAX_LISTS = 50
+"""Lists that one call may name: each is looked up."""
+
+
+class ListService:
+    """Makes, changes and removes mailing lists."""
+
+    def __init__(self, lists: ListStore, ids: Ids, clock: Clock) -> None:
+        self._lists = lists
+        self._ids = ids
+        self._clock = clock
+
+    def create(self, workspace: str, name: str, description: str = "") -> MailingList:
+        """A new, empty list. Names need not be unique.
+
+        Raises:
+            InvalidInput: the name or the description is no good.
+        """
+        mailing_list = _checked(
+            MailingList(
+                id=self._ids.new(LIST),
+                workspace=workspace,
+                name=name.strip(),
+                created_at=self._clock.now(),
+                description=description.strip(),
+            )
+        )
+        self._lists.create(mailing_list)
+        return mailing_list
+
+    def get(self, workspace: str, list_id: str) -> MailingList:
+        """Raises NotFound."""
+        return self._lists.get(workspace, list_id)
+
+    def update(
+        self,
+        workspace: str,
+        list_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+    ) -> MailingList:
+        """Changes what is not None.
+
+        Raises:
+            InvalidInput: the name or the description is no good.
+            NotFound: there is no such list.
+            StaleWrite: somebody else changed it at the same moment; try again.
+        """
+        present = self._lists.get(workspace, list_id)
+        changed = replace(
+            present,
+            name=present.name if name is None else name.strip(),
+            description=present.description if description is None else description.strip(),
+        )
+        return self._lists.save(_checked(changed))
+
+    def delete(self, workspace: str, list_id: str) -> None:
+        """Removes the list; its members stay subscribers of the workspace. Raises NotFound."""
+        self._lists.delete(workspace, list_id)
+
+    def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[MailingList]:
+        """The workspace's lists, oldest first. Raises InvalidInput for a bad cursor."""
+        return self._lists.page(workspace, limit=limit, cursor=cursor)
+
+
+def list_problems(
+    lists: ListStore, workspace: str, list_ids: Sequence[str]
+) -> tuple[FieldProblem, ...]:
+    """One for each of `list_ids` that the workspace does not have, named `lists.<i>`."""
+    if len(list_ids) > MAX_LISTS:
+        return (FieldProblem("lists", f"are more than {MAX_LISTS}"),)
+    problems = []
+    for index, list_id in enumerate(list_ids):
+        try:
+            lists.get(workspace, list_id)
+        except NotFound:
+            problems.append(FieldProblem(f"lists.{index}", "is no list of this workspace"))
+    return tuple(problems)
+
+
+def _checked(mailing_list: MailingList) -> MailingList:
+    problems = []
+    if not mailing_list.name:
+        problems.append(FieldProblem("name", "is empty"))
+    if len(mailing_list.name) > MAX_NAME or not mailing_list.name.isprintable():
+        reason = f"must be one line of at most {MAX_NAME} characters"
+        problems.append(FieldProblem("name", reason))
+    if len(mailing_list.description) > MAX_DESCRIPTION:
+        reason = f"is longer than {MAX_DESCRIPTION} characters"
+        problems.append(FieldProblem("description", reason))
+    if problems:
+        raise InvalidInput(problems)
+    return mailing_list

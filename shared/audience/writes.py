@@ -1,0 +1,41 @@
+"""Read, change, write under the version: how every change of a person is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared.audience.model import Subscriber
+from shared.audience.ports import SubscriberStore
+from shared.errors import StaleWrite
+
+ATTEMPTS = 8
+"""Each lost attempt means that another writer got through, so few are ever needed."""
+
+
+def rewrite(
+    subscribers: SubscriberStore,
+    workspace: str,
+    subscriber_id: str,
+    change: Callable[[Subscriber], Subscriber],
+    *,
+    known: Subscriber | None = None,
+) -> Subscriber:
+    """The person as stored after `change`, which may be called again on a newer version.
+
+    A change that changes nothing writes nothing. `known` is a version that was
+    just read and saves reading it again.
+
+    Raises:
+        NotFound: there is no such person.
+        StaleWrite: others kept writing; do it again later.
+    """
+    present = known or subscribers.get(workspace, subscriber_id)
+    for _ in range(ATTEMPTS):
+        changed = change(present)
+        if changed == present:
+            return present
+        try:
+            return subscribers.put(changed)
+        except StaleWrite:
+            present = subscribers.get(workspace, subscriber_id)
+    raise StaleWrite("this person is being changed by others at the same time; try again")

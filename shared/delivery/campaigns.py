@@ -1,0 +1,284 @@
+"""Campaigns: written, launched, paused, reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared import ids as kinds
+from shared.analytics.ports import CounterStore
+from shared.audience.ports import SHARDS, ListStore, MembershipStore
+from shared.clock import Clock
+from shared.content.ports import TemplateStore
+from shared.delivery.model import Campaign
+from shared.delivery.moving import move
+from shared.delivery.ports import CampaignStore, LedgerStore, SenderCheck
+from shared.delivery.report import report, totals_of
+from shared.delivery.states import CAMPAIGN_CHANGES, CampaignState, change
+from shared.errors import (
+    AlreadyExists,
+    FieldProblem,
+    InvalidInput,
+    NotFound,
+    StaleWrite,
+    WrongState,
+)
+from shared.ids import Ids
+from shared.jobs import Job, JobKind, JobQueue, JobStore
+from shared.mail import Mailbox
+from shared.paging import Page
+
+_MAX_NAME = 200
+_MAX_LISTS = 50
+_MAX_TAGS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignDraft:
+    """What a user says of a campaign."""
+
+    name: str
+    sender: Mailbox
+    template_id: str
+    list_ids: tuple[str, ...]
+    reply_to: Mailbox | None = None
+    tags: tuple[str, ...] = ()
+
+
+class CampaignService:
+    """What the API does with campaigns."""
+
+    def __init__(
+        self,
+        *,
+        campaigns: CampaignStore,
+        ledger: LedgerStore,
+        counters: CounterStore,
+        templates: TemplateStore,
+        lists: ListStore,
+        memberships: MembershipStore,
+        sender_check: SenderCheck,
+        jobs: JobStore,
+        job_queue: JobQueue,
+        ids: Ids,
+        clock: Clock,
+    ) -> None:
+        self._campaigns = campaigns
+        self._ledger = ledger
+        self._counters = counters
+        self._templates = templates
+        self._lists = lists
+        self._memberships = memberships
+        self._sender_check = sender_check
+        self._jobs = jobs
+        self._job_queue = job_queue
+        self._ids = ids
+        self._clock = clock
+
+    def create(self, workspace: str, draft: CampaignDraft) -> Campaign:
+        """A new campaign in state `draft`.
+
+        Raises:
+            InvalidInput: names each field at fault. The sender's domain may
+                still be unverified, unless it is another workspace's.
+        """
+        check_draft(draft)
+        self._sender_check.check_not_foreign(workspace, draft.sender.address)
+        campaign = Campaign(
+            id=self._ids.new(kinds.CAMPAIGN),
+            workspace=workspace,
+            name=draft.name,
+            sender=draft.sender,
+            template_id=draft.template_id,
+            list_ids=draft.list_ids,
+            reply_to=draft.reply_to,
+            tags=draft.tags,
+            created_at=self._clock.now(),
+        )
+        self._campaigns.create(campaign)
+        return campaign
+
+    def get(self, workspace: str, campaign_id: str) -> Campaign:
+        """Raises NotFound."""
+        return self._campaigns.get(workspace, campaign_id)
+
+    def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[Campaign]:
+        """The workspace's campaigns, newest first."""
+        return self._campaigns.page(workspace, limit=limit, cursor=cursor)
+
+    def update(self, workspace: str, campaign_id: str, draft: CampaignDraft) -> Campaign:
+        """A draft with other content.
+
+        Raises:
+            WrongState: the campaign was launched.
+            InvalidInput: as for `create`.
+            StaleWrite: somebody else wrote it at the same moment.
+        """
+        check_draft(draft)
+        self._sender_check.check_not_foreign(workspace, draft.sender.address)
+        campaign = self._campaigns.get(workspace, campaign_id)
+        if campaign.state is not CampaignState.DRAFT:
+            raise WrongState(f"the campaign is {campaign.state}; only a draft can be changed")
+        return self._campaigns.save(
+            replace(
+                campaign,
+                name=draft.name,
+                sender=draft.sender,
+                template_id=draft.template_id,
+                list_ids=draft.list_ids,
+                reply_to=draft.reply_to,
+                tags=draft.tags,
+            )
+        )
+
+    def launch(self, workspace: str, campaign_id: str) -> Campaign:
+        """Starts planning; the campaign sends as soon as that is done.
+
+        Raises:
+            WrongState: it was launched before, or cancelled.
+            InvalidInput: the sender is not verified, the template or a list is
+                unknown, or nobody is on the lists.
+        """
+        campaign = self._campaigns.get(workspace, campaign_id)
+        if campaign.state is not CampaignState.DRAFT:
+            raise WrongState(
+                f"the campaign is {campaign.state} already; it was not launched a second time"
+            )
+        template_version = self._check_launch(campaign)
+        now = self._clock.now()
+        job = Job(
+            id=kinds.to_text(kinds.JOB, kinds.to_bytes(campaign.id)),
+            workspace=workspace,
+            kind=JobKind.PLAN_CAMPAIGN,
+            created_at=now,
+            params={"campaign": campaign.id},
+        )
+        with suppress(AlreadyExists):  # an earlier launch may have come this far and no further
+            self._jobs.create(job)
+        try:
+            launched = self._campaigns.save(
+                replace(
+                    campaign,
+                    state=change(CAMPAIGN_CHANGES, campaign.state, CampaignState.PLANNING),
+                    template_version=template_version,
+                    launched_at=now,
+                )
+            )
+        except StaleWrite as error:
+            raise WrongState(
+                "the campaign is being launched by another call; it was not launched a second time"
+            ) from error
+        self._job_queue.enqueue(workspace, job.id)
+        return launched
+
+    def pause(self, workspace: str, campaign_id: str) -> Campaign:
+        """No further chunk is started. Raises WrongState unless it is sending."""
+        campaign = self._campaigns.get(workspace, campaign_id)
+        return move(self._campaigns, campaign, CampaignState.PAUSED, "paused by a user")
+
+    def resume(self, workspace: str, campaign_id: str) -> Campaign:
+        """Goes on where it was paused. Raises WrongState unless it is paused."""
+        campaign = self._campaigns.get(workspace, campaign_id)
+        if campaign.state is CampaignState.PAUSED:
+            self._sender_check.check_sender(workspace, campaign.sender.address)
+        return move(self._campaigns, campaign, CampaignState.SENDING)
+
+    def cancel(self, workspace: str, campaign_id: str) -> Campaign:
+        """Ends it for good; who was not mailed yet never is.
+
+        Raises:
+            WrongState: it is over already.
+        """
+        campaign = self._campaigns.get(workspace, campaign_id)
+        return move(self._campaigns, campaign, CampaignState.CANCELLED, "cancelled by a user")
+
+    def report(self, workspace: str, campaign_id: str) -> dict[str, Any]:
+        """What became of every recipient, and the events so far."""
+        campaign = self._campaigns.get(workspace, campaign_id)
+        totals = campaign.totals or totals_of(self._ledger.outcomes(workspace, campaign_id))
+        events = self._counters.totals(workspace, campaign_id)
+        return {
+            "id": campaign.id,
+            "state": campaign.state.value,
+            "state_reason": campaign.state_reason,
+            **report(
+                campaign.recipients,
+                totals,
+                events,
+                cancelled=campaign.state is CampaignState.CANCELLED,
+            ),
+        }
+
+    def _check_launch(self, campaign: Campaign) -> int:
+        """The newest version of the template. Raises InvalidInput."""
+        self._sender_check.check_sender(campaign.workspace, campaign.sender.address)
+        problems = []
+        for place, list_id in enumerate(campaign.list_ids):
+            try:
+                self._lists.get(campaign.workspace, list_id)
+            except NotFound:
+                problems.append(FieldProblem(f"lists.{place}", f"there is no list {list_id!r}"))
+        version = 0
+        try:
+            version = self._templates.get(campaign.workspace, campaign.template_id).version
+        except NotFound:
+            problems.append(
+                FieldProblem("template", f"there is no template {campaign.template_id!r}")
+            )
+        if not problems and not self._anybody(campaign.workspace, campaign.list_ids):
+            problems.append(FieldProblem("lists", "have no members; add subscribers first"))
+        if problems:
+            raise InvalidInput(problems)
+        return version
+
+    def _anybody(self, workspace: str, list_ids: Sequence[str]) -> bool:
+        return any(
+            True
+            for list_id in list_ids
+            for shard in range(SHARDS)
+            for _ in self._memberships.members(workspace, list_id, shard)
+        )
+
+
+def check_draft(draft: CampaignDraft) -> None:
+    """What can be said of a draft by itself.
+
+    Raises:
+        InvalidInput: names each field at fault.
+    """
+    problems = []
+    if not draft.name.strip() or len(draft.name) > _MAX_NAME or not draft.name.isprintable():
+        problems.append(FieldProblem("name", f"must be one line of 1 to {_MAX_NAME} characters"))
+    problems += check_mailbox("sender", draft.sender)
+    if draft.reply_to:
+        problems += check_mailbox("reply_to", draft.reply_to)
+    if not draft.list_ids:
+        problems.append(FieldProblem("lists", "must name at least one list"))
+    if len(draft.list_ids) > _MAX_LISTS or len(set(draft.list_ids)) < len(draft.list_ids):
+        problems.append(FieldProblem("lists", f"must be at most {_MAX_LISTS}, each named once"))
+    problems += check_tags(draft.tags)
+    if problems:
+        raise InvalidInput(problems)
+
+
+def check_mailbox(field: str, mailbox: Mailbox) -> list[FieldProblem]:
+    """Problems of a From or Reply-To that would break or bend a header."""
+    problems = []
+    local, _, domain = mailbox.address.rpartition("@")
+    if not local or "." not in domain or not mailbox.address.isprintable():
+        problems.append(FieldProblem(f"{field}.email", "is not an email address"))
+    if not mailbox.name.isprintable() or len(mailbox.name) > _MAX_NAME:
+        problems.append(FieldProblem(f"{field}.name", "must be one line, without line breaks"))
+    return problems
+
+
+def check_tags(tags: Sequence[str]) -> list[FieldProblem]:
+    """Tags go to the ESPs: few, short, and of characters that all of them take."""
+    good = len(tags) <= _MAX_TAGS and all(
+        0 < len(tag) <= 64 and tag.isascii() and tag.replace("-", "").replace("_", "").isalnum()  # noqa: PLR2004  the documented length
+        for tag in tags
+    )
+    reason = f"must be at most {_MAX_TAGS}, each of 1 to 64 letters, digits, - and _"
+    return [] if good else [FieldProblem("tags", reason)]

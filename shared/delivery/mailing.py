@@ -1,0 +1,171 @@
+"""What a chunk sends: one campaign's mail, or one transactional message.
+
+A mailing knows its content and re-checks, at the moment of sending, whether a
+person may still be mailed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.audience.model import ListState, SuppressionReason
+from shared.audience.ports import SuppressionStore
+from shared.content.compiled import CompiledTemplate
+from shared.content.model import TemplateSource
+from shared.content.ports import TemplateStore
+from shared.delivery.model import Campaign, ChunkPlan
+from shared.delivery.ports import RecipientReader
+from shared.ids import UnsubscribeTokens
+from shared.mail import Mailbox, MessageKind
+
+Document = Mapping[str, Any]
+"""A person's stored item as plain JSON (`Subscriber.to_item`)."""
+
+ERASED = "erased"
+NOT_SUBSCRIBED = "not_subscribed"
+_STOPS_TRANSACTIONAL = frozenset(SuppressionReason) - {SuppressionReason.UNSUBSCRIBED}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One recipient: the address and context to render with, or why not to mail (`skip`)."""
+
+    to: Mailbox
+    context: Mapping[str, Any]
+    headers: Mapping[str, str]
+    skip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """Everything that is the same for all recipients of a chunk, and how to get at them."""
+
+    workspace: str
+    kind: MessageKind
+    sender: Mailbox
+    reply_to: Mailbox | None
+    tags: tuple[str, ...]
+    template: CompiledTemplate
+    people: Callable[[tuple[str, ...]], list[Person]]
+
+
+def _skipped(reason: str) -> Person:
+    return Person(Mailbox(""), {}, {}, reason)
+
+
+class Mailings:
+    """Builds mailings. Compiled templates are kept for the life of the container."""
+
+    def __init__(
+        self,
+        templates: TemplateStore,
+        recipients: RecipientReader,
+        suppressions: SuppressionStore,
+        unsubscribe: UnsubscribeTokens,
+        public_url: str,
+    ) -> None:
+        self._templates = templates
+        self._recipients = recipients
+        self._suppressions = suppressions
+        self._unsubscribe = unsubscribe
+        self._public_url = public_url.rstrip("/")
+        self._compiled: dict[tuple[str, str, int], CompiledTemplate] = {}
+
+    def of_campaign(self, campaign: Campaign) -> Mailing:
+        """A campaign's mail. Raises NotFound if its template version is gone."""
+
+        def people(subscribers: tuple[str, ...]) -> list[Person]:
+            found = self._recipients.recipients(campaign.workspace, subscribers)
+            list_id = campaign.list_ids[0] if len(campaign.list_ids) == 1 else None
+            token = self._unsubscribe.maker(campaign.workspace, campaign.id, list_id)
+            common = {"campaign": {"id": campaign.id, "name": campaign.name}}
+            lists = campaign.list_ids
+            url = f"{self._public_url}/u/"
+            return [
+                self._subscriber(found.get(subscriber), lists, common, url + token(subscriber))
+                for subscriber in subscribers
+            ]
+
+        return Mailing(
+            workspace=campaign.workspace,
+            kind=MessageKind.CAMPAIGN,
+            sender=campaign.sender,
+            reply_to=campaign.reply_to,
+            tags=campaign.tags,
+            template=self._template(
+                campaign.workspace, campaign.template_id, campaign.template_version
+            ),
+            people=people,
+        )
+
+    def of_message(self, plan: ChunkPlan) -> Mailing:
+        """A transactional message, whose content is in the plan itself."""
+        message = plan.message or {}
+        workspace = plan.key.workspace
+
+        def people(subscribers: tuple[str, ...]) -> list[Person]:
+            entry = self._suppressions.get(workspace, subscribers[0])
+            if entry and entry.reason in _STOPS_TRANSACTIONAL:
+                return [_skipped(f"suppressed_{entry.reason}")]
+            return [Person(Mailbox(**message["to"]), {"data": message["data"]}, {})]
+
+        if message.get("template_id"):
+            template = self._template(
+                workspace, message["template_id"], message["template_version"]
+            )
+        else:
+            template = CompiledTemplate(TemplateSource(**message["content"]))
+        return Mailing(
+            workspace=workspace,
+            kind=MessageKind.TRANSACTIONAL,
+            sender=Mailbox(**message["sender"]),
+            reply_to=Mailbox(**message["reply_to"]) if message.get("reply_to") else None,
+            tags=tuple(message.get("tags", ())),
+            template=template,
+            people=people,
+        )
+
+    def _template(self, workspace: str, template_id: str, version: int) -> CompiledTemplate:
+        key = (workspace, template_id, version)
+        if key not in self._compiled:
+            if len(self._compiled) >= _KEPT:
+                self._compiled.clear()
+            source = self._templates.get(*key).source
+            self._compiled[key] = CompiledTemplate(source)
+        return self._compiled[key]
+
+    @staticmethod
+    def _subscriber(
+        found: Document | None, lists: tuple[str, ...], common: Mapping[str, Any], url: str
+    ) -> Person:
+        if found is None or "deleted" in found:
+            return _skipped(ERASED)
+        if "suppressed" in found:
+            return _skipped(f"suppressed_{found['suppressed']}")
+        states = found.get("lists", _NOTHING)
+        for list_id in lists:
+            if states.get(list_id) == _SUBSCRIBED:
+                break
+        else:
+            return _skipped(NOT_SUBSCRIBED)
+        address = found["address"]
+        subscriber = {
+            "id": found["id"],
+            "email": address,
+            "attributes": found.get("attributes", _NOTHING),
+            "tags": found.get("tags", ()),
+            "locale": found.get("locale", ""),
+        }
+        return Person(
+            Mailbox(address),
+            {"subscriber": subscriber, "unsubscribe_url": url, **common},
+            {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": _ONE_CLICK},
+        )
+
+
+_KEPT = 64
+_NOTHING: Mapping[str, Any] = {}
+_SUBSCRIBED = ListState.SUBSCRIBED.value
+_ONE_CLICK = "List-Unsubscribe=One-Click"

@@ -1,0 +1,92 @@
+"""Planning a launched campaign: its lists become durable chunks of recipients.
+
+Every list keeps its members in the same shards, in the order of ids. So the
+lists are merged shard by shard: each person comes once, in a fixed order, and
+the cursor is one position. Chunk numbers are deterministic and plans are
+written once; a step that is done again finds its plans there and goes on
+behind them.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby, islice
+
+from shared.audience.ports import SHARDS, AudienceReader
+from shared.delivery.model import CHUNK_SIZE, Campaign, ChunkKey, ChunkPlan
+from shared.delivery.moving import move
+from shared.delivery.ports import CampaignStore, LedgerStore
+from shared.delivery.release import Releaser
+from shared.delivery.states import CampaignState
+from shared.jobs import Job
+
+CHUNKS_PER_STEP = 20
+
+
+class PlanStep:
+    """The job step of PLAN_CAMPAIGN. `params`: `{"campaign": id}`."""
+
+    def __init__(
+        self,
+        campaigns: CampaignStore,
+        ledger: LedgerStore,
+        audience: AudienceReader,
+        releaser: Releaser,
+    ) -> None:
+        self._campaigns = campaigns
+        self._ledger = ledger
+        self._audience = audience
+        self._releaser = releaser
+
+    def run(self, job: Job) -> Job:
+        """Plans up to CHUNKS_PER_STEP chunks; the last step releases the first ones."""
+        campaign = self._campaigns.get(job.workspace, job.params["campaign"])
+        if campaign.state is CampaignState.SENDING:
+            self._releaser.release(campaign, settled=0)
+        if campaign.state is not CampaignState.PLANNING:
+            return job.advanced(cursor=job.cursor, progress=job.progress, done=True)
+        number, recipients = job.cursor.get("chunk", 0), job.cursor.get("recipients", 0)
+        position = job.cursor.get("position", {"shard": 0, "after": None})
+        for _ in range(CHUNKS_PER_STEP):
+            ids = tuple(islice(self._from(campaign, position), CHUNK_SIZE))
+            if not ids:
+                self._finish(campaign, number, recipients)
+                progress = {"chunks": number, "recipients": recipients}
+                return job.advanced(cursor=job.cursor, progress=progress, done=True)
+            last = ids[-1]
+            stored = self._ledger.put_plan(
+                ChunkPlan(
+                    key=ChunkKey(campaign.workspace, campaign.id, number),
+                    subscribers=tuple(subscriber for _, subscriber in ids),
+                    resume={"shard": last[0], "after": last[1]},
+                )
+            )
+            position = dict(stored.resume)
+            recipients += len(stored.subscribers)
+            number += 1
+        cursor = {"chunk": number, "recipients": recipients, "position": position}
+        return job.advanced(cursor=cursor, progress={"chunks": number, "recipients": recipients})
+
+    def _from(self, campaign: Campaign, position: dict[str, object]) -> Iterator[tuple[int, str]]:
+        """Shard and id of everybody on any of the lists, from behind a position on."""
+        first, after = int(str(position["shard"])), position["after"]
+        for shard in range(first, SHARDS):
+            start = str(after) if shard == first and after else None
+            merged = heapq.merge(
+                *(
+                    self._audience.members(campaign.workspace, list_id, shard, after=start)
+                    for list_id in campaign.list_ids
+                )
+            )
+            for subscriber, _ in groupby(merged):
+                yield shard, subscriber
+
+    def _finish(self, campaign: Campaign, chunks: int, recipients: int) -> None:
+        if not recipients:
+            move(self._campaigns, campaign, CampaignState.FAILED, "the lists have no members")
+            return
+        planned = self._campaigns.save(replace(campaign, chunks=chunks, recipients=recipients))
+        sending = move(self._campaigns, planned, CampaignState.SENDING)
+        self._releaser.release(sending, settled=0)

@@ -1,0 +1,89 @@
+"""Posting one round of a chunk: every provider's share at once, each at its own pace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.clock import Clock
+from shared.delivery.ports import EmailSender
+from shared.delivery.rates import Grant
+from shared.mail import OutgoingBatch, OutgoingRecipient, SendOutcome, Verdict
+
+OUT_OF_TIME = "out_of_time"
+AFTER_FAILURE = "after_failure"
+_TROUBLE = frozenset({Verdict.NOT_ACCEPTED, Verdict.UNAVAILABLE, Verdict.IN_DOUBT})
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The recipients that one provider gets under one grant of tokens."""
+
+    provider: str
+    grant: Grant
+    recipients: tuple[OutgoingRecipient, ...]
+
+
+class Poster:
+    """Posts shares. A share ends at the first batch that is wholly in trouble.
+
+    So an outage leaves one batch per worker in doubt and not a whole chunk;
+    what was not posted is surely not accepted and goes to the next provider.
+    """
+
+    def __init__(
+        self,
+        senders: Mapping[str, EmailSender],
+        clock: Clock,
+        sleep: Callable[[float], None],
+        executor: Executor,
+    ) -> None:
+        self._senders = senders
+        self._clock = clock
+        self._sleep = sleep
+        self._executor = executor
+
+    def post(
+        self, mail: OutgoingBatch, shares: Sequence[Share], deadline: datetime
+    ) -> list[tuple[str, SendOutcome]]:
+        """Provider and outcome of every recipient of every share.
+
+        Nothing is posted after `deadline`; what is left then is `out_of_time`.
+        """
+
+        def run(share: Share) -> list[tuple[str, SendOutcome]]:
+            return [(share.provider, o) for o in self._post_share(mail, share, deadline)]
+
+        return [pair for pairs in self._executor.map(run, shares) for pair in pairs]
+
+    def _post_share(
+        self, mail: OutgoingBatch, share: Share, deadline: datetime
+    ) -> list[SendOutcome]:
+        sender = self._senders[share.provider]
+        size = sender.max_batch
+        rate = share.grant.per_second
+        start = share.grant.start
+        if rate is not None:
+            size = max(1, min(size, int(rate)))
+        outcomes: list[SendOutcome] = []
+        for offset in range(0, len(share.recipients), size):
+            batch = share.recipients[offset : offset + size]
+            if rate is not None:
+                start_of_batch = start + timedelta(seconds=offset / rate)
+                wait = (start_of_batch - self._clock.now()).total_seconds()
+                if wait > 0 and start_of_batch < deadline:
+                    self._sleep(wait)
+            if self._clock.now() >= deadline:
+                return outcomes + _unposted(share.recipients[offset:], OUT_OF_TIME)
+            answers = sender.send(mail.only(batch))
+            outcomes += answers
+            if all(answer.verdict in _TROUBLE for answer in answers):
+                rest = share.recipients[offset + size :]
+                return outcomes + _unposted(rest, AFTER_FAILURE)
+        return outcomes
+
+
+def _unposted(recipients: Sequence[OutgoingRecipient], code: str) -> list[SendOutcome]:
+    return [SendOutcome(r.index, Verdict.NOT_ACCEPTED, code) for r in recipients]

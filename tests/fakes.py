@@ -1,0 +1,761 @@
+"""In-memory implementations of every port, one set for all tests.
+
+They behave exactly as the ports say; tests/contracts runs the same tests over
+them and over the real stores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+from shared.access.model import ApiKey, DomainState, SenderDomain, Workspace
+from shared.analytics.model import CounterDelta, Engagement
+from shared.audience.model import MailingList, Subscriber, Suppression, SuppressionReason
+from shared.audience.ports import SHARDS
+from shared.clock import to_iso
+from shared.content.model import Template
+from shared.delivery.model import (
+    Attempt,
+    Campaign,
+    ChunkKey,
+    ChunkOutcome,
+    ChunkPlan,
+    ChunkRecord,
+    DueItem,
+)
+from shared.delivery.ports import DeadLetter
+from shared.delivery.rates import BucketState
+from shared.delivery.states import CampaignState
+from shared.errors import (
+    AlreadyExists,
+    Conflict,
+    DependencyUnavailable,
+    FieldProblem,
+    ForgedToken,
+    InvalidInput,
+    NotFound,
+    StaleWrite,
+)
+from shared.ids import SUBSCRIBER, is_id, to_bytes
+from shared.jobs import Job
+from shared.mail import OutgoingBatch, OutgoingRecipient, SendOutcome, Verdict
+from shared.paging import BAD_CURSOR, Page, cut, resume
+from shared.warming.model import Warmup
+
+T = TypeVar("T")
+
+
+class FakeClock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self, now: datetime = datetime(2026, 11, 24, 8, tzinfo=UTC)) -> None:
+        self._now = now.astimezone(UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def set(self, now: datetime) -> None:
+        self._now = now.astimezone(UTC)
+
+    def advance(
+        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+    ) -> None:
+        self._now += timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def seeded_bytes(seed: int = 1) -> Callable[[int], bytes]:
+    """`random_bytes` that gives the same bytes on every run."""
+    return random.Random(seed).randbytes  # noqa: S311  # no secret hangs on it
+
+
+class FakeSubscribers:
+    """`SubscriberStore` and `RecipientReader`."""
+
+    def __init__(self) -> None:
+        self.people: dict[tuple[str, str], Subscriber] = {}
+
+    def get(self, workspace: str, subscriber_id: str) -> Subscriber:
+        subscriber = self.people.get((workspace, subscriber_id))
+        if subscriber is None or subscriber.deleted:
+            raise NotFound("subscriber", subscriber_id)
+        return deepcopy(subscriber)
+
+    def get_many(self, workspace: str, ids: Sequence[str]) -> dict[str, Subscriber]:
+        return {
+            one: deepcopy(self.people[workspace, one])
+            for one in ids
+            if (workspace, one) in self.people
+        }
+
+    def recipients(
+        self, workspace: str, subscriber_ids: Sequence[str]
+    ) -> Mapping[str, Mapping[str, object]]:
+        people = self.get_many(workspace, subscriber_ids).values()
+        return {one.id: one.to_item() for one in people if not one.deleted}
+
+    def put(self, subscriber: Subscriber) -> Subscriber:
+        _sharded(subscriber.id)
+        stored = self.people.get((subscriber.workspace, subscriber.id))
+        if subscriber.version != (stored.version if stored else 0):
+            raise StaleWrite(f"subscriber {subscriber.id} was changed: read it, then decide")
+        return self._write(subscriber)
+
+    def put_many(self, subscribers: Iterable[Subscriber]) -> None:
+        for subscriber in subscribers:
+            _sharded(subscriber.id)
+            self._write(subscriber)
+
+    def delete(self, workspace: str, subscriber_id: str) -> None:
+        self.people.pop((workspace, subscriber_id), None)
+
+    def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[Subscriber]:
+        living = [
+            one for (ws, _), one in self.people.items() if ws == workspace and not one.deleted
+        ]
+        by_id = {one.id: one for one in living}
+        return _page_of(by_id, limit, cursor, lambda one: deepcopy(by_id[one]), lambda one: one.id)
+
+    def _write(self, subscriber: Subscriber) -> Subscriber:
+        written = replace(subscriber, version=subscriber.version + 1)
+        self.people[written.workspace, written.id] = deepcopy(written)
+        return written
+
+
+class FakeMemberships:
+    """`MembershipStore` and `AudienceReader`."""
+
+    def __init__(self) -> None:
+        self.lists: dict[tuple[str, str], set[str]] = {}
+
+    def add(self, workspace: str, list_id: str, subscriber_ids: Iterable[str]) -> None:
+        well_formed = (one for one in subscriber_ids if _shard(one) is not None)
+        self.lists.setdefault((workspace, list_id), set()).update(well_formed)
+
+    def remove(self, workspace: str, list_id: str, subscriber_id: str) -> None:
+        self.lists.get((workspace, list_id), set()).discard(subscriber_id)
+
+    def members(
+        self, workspace: str, list_id: str, shard: int, *, after: str | None = None
+    ) -> Iterator[str]:
+        everybody = sorted(self.lists.get((workspace, list_id), ()))
+        return (one for one in everybody if _shard(one) == shard and one > (after or ""))
+
+    def page(
+        self, workspace: str, list_id: str, *, limit: int, cursor: str | None = None
+    ) -> Page[str]:
+        return _page_of(self.lists.get((workspace, list_id), ()), limit, cursor, str, str)
+
+
+class FakeSuppressions:
+    """`SuppressionStore`."""
+
+    _gravest_first = ("erasure", "complaint", "hard_bounce", "manual", "unsubscribed")
+
+    def __init__(self) -> None:
+        self.entries: dict[tuple[str, str], Suppression] = {}
+
+    def get(self, workspace: str, subscriber_id: str) -> Suppression | None:
+        return self.entries.get((workspace, subscriber_id))
+
+    def get_many(self, workspace: str, ids: Sequence[str]) -> dict[str, Suppression]:
+        return {
+            one: self.entries[workspace, one] for one in ids if (workspace, one) in self.entries
+        }
+
+    def put(self, suppression: Suppression) -> None:
+        _sharded(suppression.subscriber)
+        key = suppression.workspace, suppression.subscriber
+        stored = self.entries.get(key)
+        if stored is None or self._rank(suppression.reason) <= self._rank(stored.reason):
+            self.entries[key] = suppression
+
+    def remove(self, workspace: str, subscriber_id: str) -> None:
+        self.entries.pop((workspace, subscriber_id), None)
+
+    def _rank(self, reason: SuppressionReason) -> int:
+        return self._gravest_first.index(reason.value)
+
+
+class FakeLists:
+    """`ListStore`."""
+
+    def __init__(self) -> None:
+        self.lists: dict[tuple[str, str], MailingList] = {}
+
+    def create(self, mailing_list: MailingList) -> None:
+        key = mailing_list.workspace, mailing_list.id
+        if key in self.lists:
+            raise AlreadyExists(f"there is a list {mailing_list.id} already")
+        self.lists[key] = mailing_list
+
+    def get(self, workspace: str, list_id: str) -> MailingList:
+        if (workspace, list_id) not in self.lists:
+            raise NotFound("list", list_id)
+        return self.lists[workspace, list_id]
+
+    def save(self, mailing_list: MailingList) -> MailingList:
+        key = mailing_list.workspace, mailing_list.id
+        if key not in self.lists or self.lists[key].version != mailing_list.version:
+            raise StaleWrite("somebody else wrote first")
+        self.lists[key] = replace(mailing_list, version=mailing_list.version + 1)
+        return self.lists[key]
+
+    def delete(self, workspace: str, list_id: str) -> None:
+        self.get(workspace, list_id)
+        del self.lists[workspace, list_id]
+
+    def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[MailingList]:
+        after = resume(cursor) or ""
+        of_workspace = sorted(key for key in self.lists if key[0] == workspace)
+        rest = (self.lists[key] for key in of_workspace if key[1] > after)
+        return cut(rest, limit, lambda one: one.id)
+
+
+class FakeBlobs:
+    """`BlobStore`."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.content_types: dict[str, str] = {}
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
+        self.files[key] = body
+        self.content_types[key] = content_type
+
+    def get(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
+        if key not in self.files:
+            raise NotFound("file", key)
+        return self.files[key][start:][:length]
+
+
+class FakeTemplates:
+    """`TemplateStore`."""
+
+    def __init__(self) -> None:
+        self.newest: dict[tuple[str, str], Template] = {}
+        self.versions: dict[tuple[str, str, int], Template] = {}
+
+    def create(self, template: Template) -> None:
+        key = template.workspace, template.id
+        if key in self.newest or (*key, 1) in self.versions:
+            raise AlreadyExists(f"there is a template {template.id} already")
+        self._write(replace(template, version=1))
+
+    def get(self, workspace: str, template_id: str, version: int | None = None) -> Template:
+        found = (
+            self.newest.get((workspace, template_id))
+            if version is None
+            else self.versions.get((workspace, template_id, version))
+        )
+        if found is None:
+            raise NotFound("template", template_id)
+        return found
+
+    def add_version(self, template: Template) -> Template:
+        if self.get(template.workspace, template.id).version != template.version:
+            raise StaleWrite("somebody else wrote first")
+        return self._write(replace(template, version=template.version + 1))
+
+    def delete(self, workspace: str, template_id: str) -> None:
+        self.get(workspace, template_id)
+        del self.newest[workspace, template_id]
+
+    def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[Template]:
+        after = resume(cursor) or ""
+        of_workspace = sorted(key for key in self.newest if key[0] == workspace)
+        rest = (self.newest[key] for key in of_workspace if key[1] > after)
+        return cut(rest, limit, lambda one: one.id)
+
+    def _write(self, template: Template) -> Template:
+        self.newest[template.workspace, template.id] = template
+        self.versions[template.workspace, template.id, template.version] = template
+        return template
+
+
+class FakeWorkspaces:
+    """`WorkspaceStore`."""
+
+    def __init__(self) -> None:
+        self.workspaces: dict[str, Workspace] = {}
+
+    def create(self, workspace: Workspace) -> None:
+        if workspace.id in self.workspaces:
+            raise AlreadyExists(f"there is a workspace {workspace.id} already")
+        self.workspaces[workspace.id] = workspace
+
+    def get(self, workspace_id: str) -> Workspace:
+        if workspace_id not in self.workspaces:
+            raise NotFound("workspace", workspace_id)
+        return self.workspaces[workspace_id]
+
+
+class FakeApiKeys:
+    """`ApiKeyStore`."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, ApiKey] = {}
+        self.requests: dict[tuple[str, datetime], int] = {}
+
+    def create(self, key: ApiKey) -> None:
+        if key.id in self.keys:
+            raise AlreadyExists(f"there is an API key {key.id} already")
+        self.keys[key.id] = key
+
+    def find(self, key_id: str) -> ApiKey | None:
+        return self.keys.get(key_id)
+
+    def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[ApiKey]:
+        after = resume(cursor) or ""
+        of_workspace = (key for key in self.keys.values() if key.workspace == workspace)
+        rest = sorted((key for key in of_workspace if key.id > after), key=lambda key: key.id)
+        return cut(rest, limit, lambda key: key.id)
+
+    def revoke(self, workspace: str, key_id: str, at: datetime) -> ApiKey:
+        key = self.keys.get(key_id)
+        if key is None or key.workspace != workspace:
+            raise NotFound("API key", key_id)
+        self.keys[key_id] = replace(key, revoked_at=key.revoked_at or at)
+        return self.keys[key_id]
+
+    def count_request(self, key_id: str, minute: datetime) -> int:
+        counter = key_id, minute.replace(second=0, microsecond=0)
+        self.requests[counter] = self.requests.get(counter, 0) + 1
+        return self.requests[counter]
+
+
+class FakeSenderDomains:
+    """`SenderDomainStore`."""
+
+    def __init__(self) -> None:
+        self.domains: dict[tuple[str, str], SenderDomain] = {}
+        self.owners: dict[str, str] = {}
+
+    def create(self, domain: SenderDomain) -> None:
+        key = domain.workspace, domain.domain
+        if key in self.domains:
+            raise AlreadyExists(f"this workspace has the domain {domain.domain} already")
+        self.domains[key] = domain
+
+    def get(self, workspace: str, domain_id: str) -> SenderDomain:
+        for domain in self.domains.values():
+            if (domain.workspace, domain.id) == (workspace, domain_id):
+                return domain
+        raise NotFound("sender domain", domain_id)
+
+    def find(self, workspace: str, domain: str) -> SenderDomain | None:
+        return self.domains.get((workspace, domain))
+
+    def owner(self, domain: str) -> str | None:
+        return self.owners.get(domain)
+
+    def verify(self, domain: SenderDomain, at: datetime) -> SenderDomain:
+        if self.owners.get(domain.domain, domain.workspace) != domain.workspace:
+            raise Conflict(f"the domain {domain.domain} belongs to another workspace")
+        stored = self.get(domain.workspace, domain.id)
+        if stored.state is DomainState.VERIFIED:
+            return stored
+        if stored.version != domain.version:
+            raise StaleWrite("somebody else wrote first")
+        verified = replace(
+            domain, state=DomainState.VERIFIED, verified_at=at, version=domain.version + 1
+        )
+        self.owners[domain.domain] = domain.workspace
+        self.domains[domain.workspace, domain.domain] = verified
+        return verified
+
+    def delete(self, workspace: str, domain_id: str) -> None:
+        domain = self.get(workspace, domain_id)
+        if self.owners.get(domain.domain) == workspace:
+            del self.owners[domain.domain]
+        del self.domains[workspace, domain.domain]
+
+    def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[SenderDomain]:
+        after = resume(cursor) or ""
+        of_workspace = (one for one in self.domains.values() if one.workspace == workspace)
+        rest = sorted((one for one in of_workspace if one.id > after), key=lambda one: one.id)
+        return cut(rest, limit, lambda one: one.id)
+
+
+class FakeTxt:
+    """`TxtLookup`; `down` makes it behave as if no resolver answered."""
+
+    def __init__(self, records: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.records = {name: list(texts) for name, texts in (records or {}).items()}
+        self.down = False
+
+    def txt(self, name: str) -> list[str]:
+        if self.down:
+            raise DependencyUnavailable(f"no DNS server answered for {name}; try again later")
+        return list(self.records.get(name, ()))
+
+
+class FakeJobs:
+    """`JobStore`."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[tuple[str, str], Job] = {}
+
+    def create(self, job: Job) -> None:
+        if (job.workspace, job.id) in self.jobs:
+            raise AlreadyExists(f"there is a job {job.id} already")
+        self.jobs[job.workspace, job.id] = deepcopy(job)
+
+    def get(self, workspace: str, job_id: str) -> Job:
+        if (workspace, job_id) not in self.jobs:
+            raise NotFound("job", job_id)
+        return deepcopy(self.jobs[workspace, job_id])
+
+    def save(self, job: Job) -> Job:
+        stored = self.jobs.get((job.workspace, job.id))
+        if stored is None or stored.version != job.version:
+            raise StaleWrite("somebody else wrote first")
+        saved = replace(job, version=job.version + 1)
+        self.jobs[job.workspace, job.id] = deepcopy(saved)
+        return saved
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedJob:
+    """What `FakeJobQueue` was given."""
+
+    workspace: str
+    job: str
+    delay_s: int
+
+
+class FakeJobQueue:
+    """`JobQueue`; the test takes out what it wants to have run."""
+
+    def __init__(self) -> None:
+        self.messages: list[QueuedJob] = []
+
+    def enqueue(self, workspace: str, job_id: str, *, delay_s: int = 0) -> None:
+        self.messages.append(QueuedJob(workspace, job_id, delay_s))
+
+
+def _sharded(subscriber_id: str) -> int:
+    return to_bytes(subscriber_id)[0] % SHARDS
+
+
+def _shard(subscriber_id: str) -> int | None:
+    try:
+        return _sharded(subscriber_id)
+    except ForgedToken:
+        return None
+
+
+def _page_of(
+    ids: Iterable[str],
+    limit: int,
+    cursor: str | None,
+    load: Callable[[str], T],
+    key: Callable[[T], str],
+) -> Page[T]:
+    """A page by shard and id."""
+    after = resume(cursor)
+    if after is not None and not is_id(SUBSCRIBER, after):
+        raise InvalidInput(BAD_CURSOR)
+    start = (-1, "") if after is None else (_sharded(after), after)
+    rest = sorted(place for one in ids if (place := (_sharded(one), one)) > start)
+    return cut((load(one) for _, one in rest), limit, key)
+
+
+# --- delivery and analytics ---
+
+
+class FakeCampaigns:
+    """`CampaignStore`."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[tuple[str, str], Campaign] = {}
+
+    def create(self, campaign: Campaign) -> None:
+        if (campaign.workspace, campaign.id) in self.by_key:
+            raise AlreadyExists(f"there is a campaign {campaign.id} already")
+        self.by_key[campaign.workspace, campaign.id] = campaign
+
+    def get(self, workspace: str, campaign_id: str) -> Campaign:
+        try:
+            return self.by_key[workspace, campaign_id]
+        except KeyError:
+            raise NotFound("campaign", campaign_id) from None
+
+    def save(self, campaign: Campaign) -> Campaign:
+        key = campaign.workspace, campaign.id
+        if key not in self.by_key or self.by_key[key].version != campaign.version:
+            raise StaleWrite("somebody else wrote first")
+        self.by_key[key] = replace(campaign, version=campaign.version + 1)
+        return self.by_key[key]
+
+    def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[Campaign]:
+        after = resume(cursor)
+        newest_first = sorted(self.by_key.items(), key=lambda pair: pair[0][1], reverse=True)
+        return cut(
+            (c for (ws, _), c in newest_first if ws == workspace and (not after or c.id < after)),
+            limit,
+            lambda campaign: campaign.id,
+        )
+
+    def active(self) -> Iterator[Campaign]:
+        live = {CampaignState.PLANNING, CampaignState.SENDING, CampaignState.PAUSED}
+        return iter([c for c in self.by_key.values() if c.state in live])
+
+
+class FakeLedger:
+    """`LedgerStore`."""
+
+    def __init__(self) -> None:
+        self.plans: dict[ChunkKey, ChunkPlan] = {}
+        self.tries: dict[ChunkKey, dict[int, Attempt]] = {}
+        self.results: dict[ChunkKey, ChunkOutcome] = {}
+
+    def put_plan(self, plan: ChunkPlan) -> ChunkPlan:
+        return self.plans.setdefault(plan.key, plan)
+
+    def record(self, key: ChunkKey) -> ChunkRecord:
+        if key not in self.plans:
+            raise NotFound("chunk", f"{key.campaign}/{key.chunk}")
+        return ChunkRecord(self.plans[key], self.attempts(key), self.results.get(key))
+
+    def attempts(self, key: ChunkKey) -> tuple[Attempt, ...]:
+        tries = self.tries.get(key, {})
+        return tuple(tries[number] for number in sorted(tries))
+
+    def begin(self, attempt: Attempt) -> bool:
+        tries = self.tries.setdefault(attempt.key, {})
+        if attempt.number in tries:
+            return False
+        tries[attempt.number] = attempt
+        return True
+
+    def save_outcome(self, outcome: ChunkOutcome) -> ChunkOutcome:
+        stored = self.results.get(outcome.key)
+        if outcome.version != (stored.version if stored else 0):
+            raise StaleWrite("somebody else wrote first")
+        self.results[outcome.key] = replace(outcome, version=outcome.version + 1)
+        return self.results[outcome.key]
+
+    def outcomes(self, workspace: str, campaign_id: str) -> Iterator[ChunkOutcome]:
+        wanted = workspace, campaign_id
+        return iter([o for k, o in self.results.items() if (k.workspace, k.campaign) == wanted])
+
+
+class FakeDue:
+    """`DueStore`, with one shard."""
+
+    def __init__(self) -> None:
+        self.items: set[DueItem] = set()
+
+    def add(self, items: Iterable[DueItem]) -> None:
+        self.items.update(items)
+
+    def due(self, now: datetime, *, limit: int) -> list[DueItem]:
+        ready = (item for item in self.items if item.at <= now)
+        return sorted(ready, key=lambda item: (item.at, str(item.key)))[:limit]
+
+    def remove(self, item: DueItem) -> None:
+        self.items.discard(item)
+
+
+class FakeRates:
+    """`RateStore` and `QuotaStore` over the same token items."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, BucketState] = {}
+
+    def load(self, provider: str) -> BucketState:
+        return self.states.get(provider, BucketState())
+
+    def save(self, provider: str, state: BucketState) -> None:
+        if state.version != self.load(provider).version:
+            raise StaleWrite("another worker was first")
+        self.states[provider] = replace(state, version=state.version + 1)
+
+    def sent_by_day(self, provider: str) -> Mapping[date, int]:
+        used = self.load(provider).used or {}
+        return {date.fromisoformat(w[1:]): n for w, n in used.items() if w[0] == "d"}
+
+    def set_quota(self, provider: str, quota: int | None) -> None:
+        state = self.load(provider)
+        if state.quota != quota:
+            self.states[provider] = replace(state, quota=quota, version=state.version + 1)
+
+
+class FakeWarmups:
+    """`WarmupStore`."""
+
+    def __init__(self) -> None:
+        self.by_provider: dict[str, Warmup] = {}
+
+    def get(self, provider: str) -> Warmup | None:
+        return self.by_provider.get(provider)
+
+    def save(self, warmup: Warmup) -> Warmup:
+        stored = self.get(warmup.provider)
+        if warmup.version != (stored.version if stored else 0):
+            raise StaleWrite("somebody else wrote first")
+        self.by_provider[warmup.provider] = replace(warmup, version=warmup.version + 1)
+        return self.by_provider[warmup.provider]
+
+
+class FakeChunkQueue:
+    """`ChunkQueue`. `sent` holds every chunk with its delay in seconds."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[ChunkKey, int]] = []
+
+    def send(self, keys: Sequence[ChunkKey], *, delay_s: int = 0) -> None:
+        self.sent.extend((key, delay_s) for key in keys)
+
+
+class FakeDeadLetters:
+    """`DeadLetters`; tests put keys into `keys`."""
+
+    def __init__(self) -> None:
+        self.keys: list[ChunkKey] = []
+
+    def take(self) -> list[DeadLetter]:
+        return [DeadLetter(key, str(place)) for place, key in enumerate(self.keys)]
+
+    def remove(self, letter: DeadLetter) -> None:
+        if letter.key in self.keys:
+            self.keys.remove(letter.key)
+
+
+class FakeSender:
+    """`EmailSender` that accepts all, unless `answer` says otherwise. `batches` holds every POST.
+
+    `answer` gets one recipient and gives the outcome.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        *,
+        max_batch: int = 500,
+        answer: Callable[[OutgoingRecipient], SendOutcome] | None = None,
+        cannot_take: Callable[[str], str] = lambda _: "",
+    ) -> None:
+        self.provider = provider
+        self.max_batch = max_batch
+        self.answer = answer or (lambda one: SendOutcome(one.index, Verdict.ACCEPTED))
+        self._cannot_take = cannot_take
+        self.batches: list[OutgoingBatch] = []
+
+    def cannot_take(self, address: str) -> str:
+        return self._cannot_take(address)
+
+    def send(self, batch: OutgoingBatch) -> list[SendOutcome]:
+        self.batches.append(batch)
+        return [self.answer(recipient) for recipient in batch.recipients]
+
+
+class FakeSenderCheck:
+    """`SenderCheck`. `domains` are the pairs of workspace and verified domain."""
+
+    def __init__(self, domains: Iterable[tuple[str, str]]) -> None:
+        self.domains = set(domains)
+
+    def check_sender(self, workspace: str, address: str) -> None:
+        if (workspace, address.rpartition("@")[2]) not in self.domains:
+            raise InvalidInput(FieldProblem("sender.email", "the domain is not verified"))
+
+    def check_not_foreign(self, workspace: str, address: str) -> None:
+        domain = address.rpartition("@")[2]
+        if any(name == domain and owner != workspace for owner, name in self.domains):
+            raise InvalidInput(FieldProblem("sender.email", "the domain is not yours"))
+
+
+class FakeEngagements:
+    """`EngagementStore`."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[tuple[str, str, int, str], Engagement] = {}
+
+    def put_many(self, engagements: Iterable[Engagement]) -> None:
+        for one in engagements:
+            key = (one.ref.workspace, one.ref.campaign, one.ref.chunk, _place(one))
+            kept = replace(one, event=replace(one.event, address=None))
+            self.by_key.setdefault(key, kept)
+
+    def of_chunk(self, workspace: str, campaign: str, chunk: int) -> list[Engagement]:
+        wanted = workspace, campaign, chunk
+        return [self.by_key[key] for key in sorted(self.by_key) if key[:3] == wanted]
+
+    def page_of_campaign(
+        self, workspace: str, campaign: str, chunks: int, *, limit: int, cursor: str | None = None
+    ) -> Page[Engagement]:
+        after = resume(cursor) or ""
+        events = (e for n in range(chunks) for e in self.of_chunk(workspace, campaign, n))
+        return cut((e for e in events if _in_campaign(e) > after), limit, _in_campaign)
+
+    def page_of_subscriber(
+        self, workspace: str, subscriber: str, *, limit: int, cursor: str | None = None
+    ) -> Page[Engagement]:
+        after = resume(cursor) or "~"
+        wanted = workspace, subscriber
+        found = [e for e in self.by_key.values() if (e.ref.workspace, e.subscriber) == wanted]
+        found.sort(key=_moment, reverse=True)
+        return cut((e for e in found if _moment(e) < after), limit, _moment)
+
+
+class FakeCounters:
+    """`CounterStore`."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str, str], Counter[str]] = {}
+        self.sequences: dict[tuple[str, str, str], int] = {}
+        self.firsts: dict[tuple[str, str, int, int, str], str] = {}
+        self.seen: dict[str, datetime] = {}
+
+    def applied_up_to(self, workspace: str, campaign: str, stream_shard: str) -> str:
+        sequence = self.sequences.get((workspace, campaign, stream_shard))
+        return "" if sequence is None else str(sequence)
+
+    def apply(self, delta: CounterDelta) -> bool:
+        key = delta.workspace, delta.campaign, delta.stream_shard
+        if int(delta.sequence) <= self.sequences.get(key, -1):
+            return False
+        self.sequences[key] = int(delta.sequence)
+        self.counts.setdefault(key, Counter()).update(delta.counts)
+        return True
+
+    def totals(self, workspace: str, campaign: str) -> Mapping[str, int]:
+        total: Counter[str] = Counter()
+        for key, counts in self.counts.items():
+            if key[:2] == (workspace, campaign):
+                total.update(counts)
+        return dict(total)
+
+    def claim_first(self, engagement: Engagement) -> bool:
+        ref = engagement.ref
+        key = (ref.workspace, ref.campaign, ref.chunk, ref.index, engagement.event.type.value)
+        place = _place(engagement)
+        return self.firsts.setdefault(key, place) == place
+
+    def saw_events(self, provider: str, at: datetime) -> None:
+        self.seen[provider] = max(at, self.seen.get(provider, at))
+
+    def last_events(self, providers: Sequence[str]) -> Mapping[str, datetime]:
+        return {provider: self.seen[provider] for provider in providers if provider in self.seen}
+
+
+def _moment(engagement: Engagement) -> str:
+    event = engagement.event
+    digest = hashlib.sha256(event.event_id.encode()).hexdigest()[:16]
+    return f"{to_iso(event.occurred_at)}#{event.type.value}#{digest}"
+
+
+def _place(engagement: Engagement) -> str:
+    return f"{engagement.ref.index:05d}#{_moment(engagement)}"
+
+
+def _in_campaign(engagement: Engagement) -> str:
+    return f"{engagement.ref.chunk:010d}#{_place(engagement)}"

@@ -1,0 +1,190 @@
+"""What got stuck is found, doubts are settled, and a campaign is sent only when all add up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from shared.analytics.model import Engagement
+from shared.delivery import release
+from shared.delivery.model import ChunkKey
+from shared.delivery.states import CampaignState, RecipientState
+from shared.events import Event, EventType
+from shared.ids import MessageRef
+from shared.mail import MailboxGroup, OutgoingRecipient, SendOutcome, Verdict
+from tests.shared.delivery.world import World
+
+
+class Died(Exception):
+    """The worker process is gone."""
+
+
+def event(world: World, key: ChunkKey, index: int, kind: EventType, provider: str) -> None:
+    world.engagements.put_many(
+        [
+            Engagement(
+                Event(kind, provider, f"{kind}{index}", world.clock.now(), kind.value),
+                MessageRef(key.workspace, key.campaign, key.chunk, index),
+                "sub_x",
+                MailboxGroup.GMAIL,
+            )
+        ]
+    )
+    world.counters.saw_events(provider, world.clock.now())
+
+
+def crashed(world: World) -> ChunkKey:
+    """A chunk whose worker died while posting."""
+    world.people(40)
+    world.launched()
+    key = world.queue.sent.pop(0)[0]
+
+    def die(_: OutgoingRecipient) -> SendOutcome:
+        raise Died
+
+    for sender in world.senders.values():
+        sender.answer = die
+    try:
+        world.dispatch(key)
+    except Died:
+        return key
+    raise AssertionError("the worker should have died")
+
+
+def test_a_chunk_whose_queue_message_was_lost_is_sent_again() -> None:
+    world = World()
+    world.people(10)
+    campaign = world.launched()
+    world.queue.sent.clear()
+    world.tick(1)
+    assert world.queue.sent == []
+    world.tick(3)
+    world.drain()
+    assert world.report(campaign)["accepted"] == 10
+
+
+def test_an_attempt_past_its_lease_is_in_doubt_and_never_sent_again() -> None:
+    world = World()
+    key = crashed(world)
+    world.tick(1)
+    assert world.ledger.record(key).outcome is None
+    world.tick(6)
+    world.drain()
+    outcome = world.ledger.record(key).outcome
+    assert outcome is not None
+    assert len(outcome.in_state(RecipientState.IN_DOUBT)) == 40
+    assert world.campaigns.get(world.workspace, key.campaign).state is CampaignState.SENDING
+
+
+def test_events_settle_doubts() -> None:
+    world = World()
+    key = crashed(world)
+    world.tick(7)
+    attempt = world.ledger.attempts(key)[0]
+    for index in range(40):
+        provider = attempt.provider_of(index) or ""
+        kind = EventType.REJECTED if index == 5 else EventType.DELIVERED
+        event(world, key, index, kind, provider)
+    world.tick(2)
+    campaign = world.campaigns.get(world.workspace, key.campaign)
+    report = world.report(campaign)
+    assert (report["accepted"], report["rejected"], report["in_doubt"]) == (39, 1, 0)
+    assert campaign.state is CampaignState.SENT
+
+
+def test_silence_settles_only_while_the_providers_events_flow() -> None:
+    world = World()
+    key = crashed(world)
+    world.tick(7)
+    campaign = world.campaigns.get(world.workspace, key.campaign)
+    world.tick(120)
+    assert world.report(campaign)["in_doubt"] == 40
+    for provider in world.senders:
+        world.counters.saw_events(provider, world.clock.now())
+    world.tick(2)
+    report = world.report(campaign)
+    assert (report["failed"], report["in_doubt"]) == (40, 0)
+    assert report["reasons"] == {"presumed_not_accepted": 40}
+
+
+def test_chunks_are_released_as_others_settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "IN_FLIGHT", 2)
+    world = World()
+    world.people(1600)
+    campaign = world.launched()
+    assert (campaign.chunks, campaign.released) == (4, 2)
+    world.drain()
+    world.tick()
+    world.drain()
+    assert world.campaigns.get(world.workspace, campaign.id).released == 4
+    world.tick()
+    assert world.campaigns.get(world.workspace, campaign.id).state is CampaignState.SENT
+    assert len(world.mailed()) == 1600
+
+
+def test_a_launch_that_died_before_its_job_was_queued_is_recovered() -> None:
+    world = World()
+    world.people(5)
+    campaign = world.service().create(world.workspace, world.draft())
+    world.service().launch(world.workspace, campaign.id)
+    world.job_queue.messages.clear()
+    world.tick(1)
+    assert not world.job_queue.messages
+    world.tick(3)
+    assert len(world.job_queue.messages) == 1
+
+
+def test_a_closed_chunk_is_looked_at_once_more_and_forgotten() -> None:
+    world = World()
+    world.people(5)
+    world.launched()
+    world.drain()
+    assert len(world.due.items) == 1
+    world.tick(4)
+    assert not world.due.items
+
+
+def test_two_schedulers_at_once_do_no_harm() -> None:
+    world = World()
+    key = crashed(world)
+    world.clock.advance(minutes=7)
+    items = list(world.due.items)
+    world.scheduler().tick(world.clock.now() + timedelta(seconds=50))
+    world.due.add(items)
+    world.scheduler().tick(world.clock.now() + timedelta(seconds=50))
+    outcome = world.ledger.record(key).outcome
+    assert outcome is not None
+    assert sum(outcome.counts.values()) == 40
+
+
+def test_dead_lettered_chunks_are_fed_back() -> None:
+    world = World()
+    world.people(10)
+    campaign = world.launched()
+    world.dead_letters.keys.append(world.queue.sent.pop(0)[0])
+    world.tick(1)
+    assert not world.dead_letters.keys
+    world.drain()
+    assert world.report(campaign)["accepted"] == 10
+
+
+def test_a_tick_stops_at_its_deadline() -> None:
+    world = World()
+    world.people(1)
+    world.launched()
+    world.clock.advance(minutes=10)
+    tick = world.scheduler().tick(world.clock.now() - timedelta(seconds=1))
+    assert not tick.did
+
+
+def test_verdicts_that_end_a_campaign_freeze_its_totals() -> None:
+    world = World()
+    world.people(8)
+    for sender in world.senders.values():
+        sender.answer = lambda r: SendOutcome(r.index, Verdict.ACCEPTED)
+    campaign = world.launched()
+    world.drain()
+    world.tick()
+    sent = world.campaigns.get(world.workspace, campaign.id)
+    assert sent.totals["states"]["accepted"] == 8
