@@ -1,0 +1,54 @@
+"""The index of who may be on a list, in DynamoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from shared.paging import Page, cut
+from shared.storage.shards import key_of, keys_of, partition, shards_from
+from shared.storage.tables import TidepostModel
+
+
+class MembershipItem(TidepostModel):
+    """One person on one list; the key says it all."""
+
+    TABLE = "memberships"
+
+
+class DynamoMemberships:
+    """`MembershipStore`, and thereby `AudienceReader`."""
+
+    def add(self, workspace: str, list_id: str, subscriber_ids: Iterable[str]) -> None:
+        """As the port says."""
+        keys = keys_of(f"{workspace}#{list_id}", subscriber_ids)
+        MembershipItem.put_many(MembershipItem(*key) for key in keys)
+
+    def remove(self, workspace: str, list_id: str, subscriber_id: str) -> None:
+        """As the port says."""
+        if key := key_of(f"{workspace}#{list_id}", subscriber_id):
+            MembershipItem(*key).discard()
+
+    def members(
+        self, workspace: str, list_id: str, shard: int, *, after: str | None = None
+    ) -> Iterator[str]:
+        """As the port says; a Query page at a time, consistent."""
+        return _members(f"{workspace}#{list_id}", shard, after)
+
+    def page(
+        self, workspace: str, list_id: str, *, limit: int, cursor: str | None = None
+    ) -> Page[str]:
+        """As the port says; consistent."""
+        members = (
+            member
+            for shard, after in shards_from(cursor)
+            for member in _members(f"{workspace}#{list_id}", shard, after, limit + 1)
+        )
+        return cut(members, limit, str)
+
+
+def _members(
+    scope: str, shard: int, after: str | None, page_size: int | None = None
+) -> Iterator[str]:
+    where = MembershipItem.sk > after if after else None
+    for item in MembershipItem.select(partition(scope, shard), where, page_size=page_size):
+        yield item.sk
