@@ -1,0 +1,69 @@
+"""From the deployment's providers.json to ready senders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from shared.config import PostmarkProvider, Provider, Providers, SendGridProvider, SesProvider
+from shared.delivery.ports import EmailSender
+from shared.errors import ConfigurationError
+from shared.providers.postmark.sender import PostmarkSender
+from shared.providers.sendgrid.sender import SendGridSender
+from shared.providers.ses.sender import CredentialsSource, SesSender
+from shared.transport import Transport
+
+SecretOf = Callable[[Provider], Mapping[str, str]]
+"""Gives a provider's secret; asked only for providers that have one."""
+
+
+def build_senders(
+    providers: Providers, secret_of: SecretOf, credentials: CredentialsSource, pool_size: int = 8
+) -> dict[str, EmailSender]:
+    """One sender per account, by its name. `pool_size` is the number of threads that post.
+
+    Raises:
+        ConfigurationError: a secret lacks a field, or a base_url cannot be used.
+    """
+    return {
+        provider.name: _sender(provider, secret_of, credentials, pool_size)
+        for provider in providers.providers
+    }
+
+
+def _sender(
+    provider: Provider, secret_of: SecretOf, credentials: CredentialsSource, pool_size: int
+) -> EmailSender:
+    match provider:
+        case SendGridProvider():
+            key = _field(provider, secret_of(provider), "api_key")
+            return SendGridSender(provider, key, _transport(provider, provider.base_url, pool_size))
+        case PostmarkProvider():
+            token = _field(provider, secret_of(provider), "server_token")
+            return PostmarkSender(
+                provider, token, _transport(provider, provider.base_url, pool_size)
+            )
+        case SesProvider():
+            return SesSender(
+                provider, credentials, _transport(provider, provider.endpoint, pool_size)
+            )
+
+
+def _transport(provider: Provider, base_url: str, pool_size: int) -> Transport:
+    return Transport(
+        base_url,
+        connect_timeout_s=provider.connect_timeout_s,
+        read_timeout_s=provider.read_timeout_s,
+        pool_size=pool_size,
+    )
+
+
+def _field(
+    provider: SendGridProvider | PostmarkProvider, secret: Mapping[str, str], name: str
+) -> str:
+    value = secret.get(name, "").strip()
+    if not value or not value.isascii() or not value.isprintable():
+        raise ConfigurationError(
+            f"the secret {provider.secret!r} of provider {provider.name!r} has no usable {name!r};"
+            f' store it as {{"{name}": "..."}}'
+        )
+    return value

@@ -1,0 +1,50 @@
+"""Addresses and headers as SES takes them: ASCII only, everything else encoded."""
+
+from __future__ import annotations
+
+import re
+from email.header import Header
+from email.utils import formataddr
+
+from shared.mail import Mailbox
+
+INTERNATIONALISED_LOCAL_PART = "internationalised_local_part"
+
+_NOT_IN_TAG = re.compile(r"[^A-Za-z0-9_-]+")
+_TAG_LENGTH = 256
+
+
+def cannot_take(address: str) -> str:
+    """SES takes no address whose part before the @ is not ASCII."""
+    return "" if address.rpartition("@")[0].isascii() else INTERNATIONALISED_LOCAL_PART
+
+
+def ascii_address(address: str) -> str:
+    """The address with its domain in Punycode; unchanged if that cannot be."""
+    if address.isascii():
+        return address
+    local, _, domain = address.rpartition("@")
+    try:
+        return f"{local}@{domain.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        return address
+
+
+def mailbox(box: Mailbox) -> str:
+    """`Name <address>`: quoted, or in RFC 2047's encoded words where it is not ASCII."""
+    address = ascii_address(box.address)
+    if not box.name:
+        return address
+    if box.name.isascii():
+        return formataddr((box.name, address))
+    return f"{encoded(box.name)} <{address}>"
+
+
+def encoded(text: str) -> str:
+    """A header's text in ASCII, in as many encoded words of at most 75 characters as it needs."""
+    return text if text.isascii() else Header(text, "utf-8").encode(linesep="", maxlinelen=75)
+
+
+def tag_value(tag: str) -> str:
+    """A tag in the characters that SES allows in one."""
+    return _NOT_IN_TAG.sub("_", tag)[:_TAG_LENGTH]
