@@ -33,25 +33,17 @@ class SenderBinding:
         """
         name = _domain_of(address)
         if self._owner(name) != workspace:
-            raise InvalidInput(
-                FieldProblem(
-                    _FIELD,
-                    f"{name} is not a verified sender domain of this workspace; "
-                    "add it under /v1/sender-domains and verify it",
-                )
-            )
+            raise _refused(name)
 
     def check_not_foreign(self, workspace: str, address: str) -> None:
-        """Whether the workspace may use the address once it has verified its domain.
+        """As `check_sender`, but a domain that nobody has verified is fine: asked at save.
 
         Raises:
-            InvalidInput: another workspace has verified that domain.
+            InvalidInput: names `sender.email`; never says who owns the domain.
         """
         name = _domain_of(address)
         if self._owner(name) not in (None, workspace):
-            raise InvalidInput(
-                FieldProblem(_FIELD, f"{name} is a sender domain of another workspace")
-            )
+            raise _refused(name)
 
     def _owner(self, name: str) -> str | None:
         owners = (self._domains.owner(candidate) for candidate in _upwards(name))
@@ -75,10 +67,20 @@ def normalise_domain(text: str, field: str = "domain") -> str:
 
 
 def _domain_of(address: str) -> str:
-    _, at, domain = address.rpartition("@")
-    if not at:
+    local, _, domain = address.rpartition("@")
+    if not local:
         raise InvalidInput(FieldProblem(_FIELD, "is not an email address"))
     return normalise_domain(domain, field=_FIELD)
+
+
+def _refused(name: str) -> InvalidInput:
+    return InvalidInput(
+        FieldProblem(
+            _FIELD,
+            f"{name} is not a verified sender domain of this workspace; "
+            "add it under /v1/sender-domains and verify it",
+        )
+    )
 
 
 def _upwards(name: str) -> Iterator[str]:

@@ -1,1 +1,13 @@
-"""One file a noun."""
+"""One file per noun."""
+
+from functions.api.routes.campaigns import campaigns
+from functions.api.routes.health import health
+from functions.api.routes.imports import imports
+from functions.api.routes.keys import keys
+from functions.api.routes.lists import lists
+from functions.api.routes.messages import messages
+from functions.api.routes.sender_domains import sender_domains
+from functions.api.routes.subscribers import subscribers
+from functions.api.routes.templates import templates
+
+NOUNS = (subscribers, imports, lists, templates, sender_domains, campaigns, messages, keys, health)

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from shared.access.domains import (
     SenderDomainService,
-    normalise_domain,
     record_name,
     record_value,
 )
 from shared.access.model import DomainState, SenderDomain
+from shared.access.senders import SenderBinding, normalise_domain
 from shared.errors import AlreadyExists, Conflict, DependencyUnavailable, InvalidInput, NotFound
 from shared.ids import Ids
 from tests.fakes import FakeClock, FakeSenderDomains, FakeTxt, seeded_bytes
@@ -23,9 +23,9 @@ class Domains:
         clock = FakeClock()
         self.txt = FakeTxt()
         ids = Ids(clock, seeded_bytes())
-        self.service = SenderDomainService(
-            FakeSenderDomains(), self.txt, ids, clock, seeded_bytes(2)
-        )
+        store = FakeSenderDomains()
+        self.service = SenderDomainService(store, self.txt, ids, clock, seeded_bytes(2))
+        self.senders = SenderBinding(store)
 
     def verified(self, workspace: str, name: str) -> SenderDomain:
         added = self.service.add(workspace, name)
@@ -131,7 +131,7 @@ def test_of_two_workspaces_the_first_to_verify_has_the_domain(domains: Domains) 
     with pytest.raises(Conflict):
         domains.service.verify(OURS, ours.id)
     with pytest.raises(InvalidInput):
-        domains.service.check_sender(OURS, "news@example.com")
+        domains.senders.check_sender(OURS, "news@example.com")
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_of_two_workspaces_the_first_to_verify_has_the_domain(domains: Domains) 
 )
 def test_a_verified_domain_and_all_below_it_may_send(domains: Domains, address: str) -> None:
     domains.verified(OURS, "example.com")
-    domains.service.check_sender(OURS, address)
-    domains.service.check_not_foreign(OURS, address)
+    domains.senders.check_sender(OURS, address)
+    domains.senders.check_not_foreign(OURS, address)
 
 
 @pytest.mark.parametrize(
@@ -149,16 +149,16 @@ def test_a_verified_domain_and_all_below_it_may_send(domains: Domains, address: 
 def test_no_other_address_may_send(domains: Domains, address: str) -> None:
     domains.verified(OURS, "example.com")
     with pytest.raises(InvalidInput) as caught:
-        domains.service.check_sender(OURS, address)
+        domains.senders.check_sender(OURS, address)
     assert [problem.field for problem in caught.value.problems] == ["sender.email"]
 
 
 def test_a_subdomain_proven_by_another_workspace_is_theirs_alone(domains: Domains) -> None:
     domains.verified(OURS, "example.com")
     domains.verified(THEIRS, "shop.example.com")
-    domains.service.check_sender(THEIRS, "a@shop.example.com")
-    domains.service.check_sender(OURS, "a@example.com")
-    for check in (domains.service.check_sender, domains.service.check_not_foreign):
+    domains.senders.check_sender(THEIRS, "a@shop.example.com")
+    domains.senders.check_sender(OURS, "a@example.com")
+    for check in (domains.senders.check_sender, domains.senders.check_not_foreign):
         with pytest.raises(InvalidInput):
             check(OURS, "a@shop.example.com")
         with pytest.raises(InvalidInput):
@@ -167,9 +167,9 @@ def test_a_subdomain_proven_by_another_workspace_is_theirs_alone(domains: Domain
 
 def test_an_unverified_domain_may_be_saved_but_not_sent_from(domains: Domains) -> None:
     domains.service.add(OURS, "example.com")
-    domains.service.check_not_foreign(OURS, "a@example.com")
+    domains.senders.check_not_foreign(OURS, "a@example.com")
     with pytest.raises(InvalidInput, match="not a verified sender domain"):
-        domains.service.check_sender(OURS, "a@example.com")
+        domains.senders.check_sender(OURS, "a@example.com")
 
 
 def test_a_deleted_domain_is_free_for_others(domains: Domains) -> None:
@@ -178,5 +178,5 @@ def test_a_deleted_domain_is_free_for_others(domains: Domains) -> None:
         domains.service.delete(THEIRS, ours.id)
     domains.service.delete(OURS, ours.id)
     with pytest.raises(InvalidInput):
-        domains.service.check_sender(OURS, "a@example.com")
+        domains.senders.check_sender(OURS, "a@example.com")
     assert domains.verified(THEIRS, "example.com").workspace == THEIRS

@@ -1,0 +1,217 @@
+"""Subscribers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
+
+from functions.api.endpoints import Endpoints
+from functions.api.routes.events import EventPage
+from functions.api.schema import Answer, Body, Cursor, Instant, Limit, PageAnswer
+from functions.api.visit import Call, CurrentCall
+from shared.access.model import Scope
+from shared.audience.model import Attribute, ListState, Subscriber, SuppressionReason
+from shared.audience.service import SubscriberDraft, SubscriberPatch
+from shared.errors import FieldProblem, InvalidInput, NotFound
+
+subscribers = Endpoints("subscribers", "/v1/subscribers")
+
+_EXAMPLE: JsonDict = {
+    "email": "ada@example.com",
+    "lists": ["lst_06f2m1v5q0g4k8s2c7d0"],
+    "attributes": {"first_name": "Ada", "orders": 3},
+    "tags": ["vip"],
+    "locale": "en-GB",
+    "time_zone": "Europe/London",
+}
+
+
+ListChange = Literal[ListState.SUBSCRIBED, ListState.UNSUBSCRIBED]
+
+
+class SubscriberBody(Body):
+    """A person to be added."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    email: Annotated[str, Field(max_length=320)]
+    lists: list[str] = Field(default_factory=list, description="Ids of lists to subscribe to")
+    attributes: dict[str, Attribute] = Field(default_factory=dict)
+    tags: list[str] = Field(default_factory=list)
+    locale: str = Field(default="", examples=["pt-BR"])
+    time_zone: str = Field(default="", examples=["Europe/Berlin"])
+
+    def draft(self) -> SubscriberDraft:
+        """As the domain has it."""
+        return SubscriberDraft(
+            email=self.email,
+            list_ids=tuple(self.lists),
+            attributes=self.attributes,
+            tags=tuple(self.tags),
+            locale=self.locale,
+            time_zone=self.time_zone,
+        )
+
+
+class SubscriberChanges(Body):
+    """What is to be changed; what is left out stays."""
+
+    attributes: dict[str, Attribute | None] | None = Field(
+        default=None, description="Merged with those there are; null removes one"
+    )
+    tags: list[str] | None = Field(default=None, description="Instead of those there are")
+    locale: str | None = None
+    time_zone: str | None = None
+    lists: dict[str, ListChange] = Field(
+        default_factory=dict,
+        description="List id to what shall hold. `subscribed` puts a person back who had left: "
+        "you vouch for her wish",
+        examples=[{"lst_06f2m1v5q0g4k8s2c7d0": "unsubscribed"}],
+    )
+
+    def patch(self) -> SubscriberPatch:
+        """As the domain has it; lists are consent and changed apart."""
+        return SubscriberPatch(
+            attributes=self.attributes,
+            tags=None if self.tags is None else tuple(self.tags),
+            locale=self.locale,
+            time_zone=self.time_zone,
+        )
+
+
+class SubscriberAnswer(Answer):
+    """A person."""
+
+    id: str
+    email: str
+    lists: dict[str, ListState] = Field(description="List id to the person's state on it")
+    attributes: dict[str, Attribute]
+    tags: list[str]
+    locale: str
+    time_zone: str
+    suppressed: SuppressionReason | None = Field(description="Why no campaign is sent to her")
+    created_at: Instant
+    updated_at: Instant
+
+    @classmethod
+    def of(cls, person: Subscriber) -> SubscriberAnswer:
+        """From the domain's value."""
+        return cls(
+            id=person.id,
+            email=person.address,
+            lists=dict(person.lists),
+            attributes=dict(person.attributes),
+            tags=list(person.tags),
+            locale=person.locale,
+            time_zone=person.time_zone,
+            suppressed=person.suppressed,
+            created_at=person.created_at,
+            updated_at=person.updated_at,
+        )
+
+
+class SubscriberPage(PageAnswer[SubscriberAnswer]):
+    """A page of people."""
+
+
+class DeletionAnswer(Answer):
+    """A deletion that was begun."""
+
+    job: str = Field(description="The job that removes what is kept of the person")
+
+
+@subscribers.post("", scope=Scope.SUBSCRIBERS_WRITE, status=HTTPStatus.CREATED)
+def create_subscriber(body: SubscriberBody, call: CurrentCall) -> SubscriberAnswer:
+    """Add a subscriber.
+
+    The id depends on the workspace and the address alone. 409 if there is one of that address.
+    """
+    return SubscriberAnswer.of(call.services.subscribers.create(call.workspace, body.draft()))
+
+
+@subscribers.get("", scope=Scope.SUBSCRIBERS_READ)
+def list_subscribers(
+    call: CurrentCall,
+    list_id: Annotated[str | None, Query(alias="list", description="Only this list's")] = None,
+    email: Annotated[str | None, Query(description="Only the one of this address")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> SubscriberPage:
+    """List the subscribers, all or a list's, or find one by address.
+
+    A page of a list may hold fewer than `limit` and not be the last: go on while there is a cursor.
+    """
+    service = call.services.subscribers
+    if email is not None:
+        try:
+            found = [SubscriberAnswer.of(service.find(call.workspace, email))]
+        except NotFound:
+            found = []
+        return SubscriberPage(items=found, cursor=None)
+    page = service.page(call.workspace, limit=limit, cursor=cursor, list_id=list_id)
+    items = [SubscriberAnswer.of(person) for person in page.items]
+    return SubscriberPage(items=items, cursor=page.cursor)
+
+
+@subscribers.get("/<subscriber_id>", scope=Scope.SUBSCRIBERS_READ)
+def get_subscriber(subscriber_id: str, call: CurrentCall) -> SubscriberAnswer:
+    """Get a subscriber."""
+    return SubscriberAnswer.of(call.services.subscribers.get(call.workspace, subscriber_id))
+
+
+@subscribers.patch("/<subscriber_id>", scope=Scope.SUBSCRIBERS_WRITE)
+def update_subscriber(
+    subscriber_id: str, body: SubscriberChanges, call: CurrentCall
+) -> SubscriberAnswer:
+    """Change a subscriber's attributes, tags, locale, time zone or lists.
+
+    The address cannot be changed: a new address is a new subscriber.
+    """
+    service = call.services.subscribers
+    _check_lists(call, body.lists)
+    changed = service.update(call.workspace, subscriber_id, body.patch())
+    for list_id, state in body.lists.items():
+        if state is ListState.SUBSCRIBED:
+            changed = service.subscribe(call.workspace, subscriber_id, list_id)
+        else:
+            changed = service.unsubscribe(
+                call.workspace, subscriber_id, list_id, source=call.source
+            )
+    return SubscriberAnswer.of(changed)
+
+
+@subscribers.delete("/<subscriber_id>", scope=Scope.SUBSCRIBERS_WRITE, status=HTTPStatus.ACCEPTED)
+def delete_subscriber(subscriber_id: str, call: CurrentCall) -> DeletionAnswer:
+    """Delete a subscriber.
+
+    The person is gone from every answer at once; a job removes what is kept. An entry on the
+    suppression list stays.
+    """
+    return DeletionAnswer(job=call.services.subscribers.delete(call.workspace, subscriber_id))
+
+
+@subscribers.get("/<subscriber_id>/events", scope=Scope.EVENTS_READ)
+def list_subscriber_events(
+    subscriber_id: str, call: CurrentCall, limit: Limit = 50, cursor: Cursor = None
+) -> EventPage:
+    """List a subscriber's events, newest first."""
+    person = call.services.subscribers.get(call.workspace, subscriber_id)
+    page = call.services.engagements.page_of_subscriber(
+        call.workspace, person.id, limit=limit, cursor=cursor
+    )
+    return EventPage.of(page, call.services.message_ids)
+
+
+def _check_lists(call: Call, lists: dict[str, Any]) -> None:
+    problems = []
+    for list_id in lists:
+        try:
+            call.services.lists.get(call.workspace, list_id)
+        except NotFound:
+            problems.append(FieldProblem(f"lists.{list_id}", "is no list of this workspace"))
+    if problems:
+        raise InvalidInput(problems)

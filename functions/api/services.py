@@ -1,0 +1,40 @@
+"""What the routes work with. Wiring builds it from real adapters, tests from fakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
+
+from shared.access.domains import SenderDomainService
+from shared.access.keys import ApiKeyService
+from shared.analytics.ports import EngagementStore
+from shared.audience.importing import ImportService
+from shared.audience.lists import ListService
+from shared.audience.service import SubscriberService
+from shared.clock import Clock
+from shared.content.service import TemplateService
+from shared.delivery.campaigns import CampaignService
+from shared.delivery.messages import MessageService
+from shared.ids import MessageIds
+from shared.jobs import JobStore
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a route may call; `answers` keeps what idempotent requests were answered."""
+
+    stage: str
+    clock: Clock
+    keys: ApiKeyService
+    domains: SenderDomainService
+    subscribers: SubscriberService
+    lists: ListService
+    imports: ImportService
+    jobs: JobStore
+    templates: TemplateService
+    campaigns: CampaignService
+    messages: MessageService
+    engagements: EngagementStore
+    message_ids: MessageIds
+    answers: BasePersistenceLayer

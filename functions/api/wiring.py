@@ -1,0 +1,150 @@
+"""Builds the API from the function's environment, once per container."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+
+from functions.api.app import Api
+from functions.api.services import Services
+from shared.access.domains import SenderDomainService
+from shared.access.keys import ApiKeyService
+from shared.access.senders import SenderBinding
+from shared.audience.importing import ImportService
+from shared.audience.lists import ListService
+from shared.audience.service import SubscriberService
+from shared.clock import SystemClock
+from shared.config import Settings
+from shared.content.service import TemplateService
+from shared.delivery.campaigns import CampaignService
+from shared.delivery.messages import MessageService
+from shared.ids import Ids, MessageIds, SubscriberIds
+from shared.storage import tables
+from shared.storage.api_keys import DynamoApiKeys
+from shared.storage.blobs import S3Blobs
+from shared.storage.campaigns import DynamoCampaigns
+from shared.storage.clients import Clients
+from shared.storage.counters import DynamoCounters
+from shared.storage.dns import DnsTxt
+from shared.storage.due import DynamoDue
+from shared.storage.engagements import DynamoEngagements
+from shared.storage.jobs import DynamoJobs
+from shared.storage.ledger import DynamoLedger
+from shared.storage.lists import DynamoLists
+from shared.storage.memberships import DynamoMemberships
+from shared.storage.parameters import ParameterReader
+from shared.storage.queues import SqsChunkQueue, SqsJobQueue
+from shared.storage.sender_domains import DynamoSenderDomains
+from shared.storage.subscribers import DynamoSubscribers
+from shared.storage.suppressions import DynamoSuppressions
+from shared.storage.templates import DynamoTemplates
+
+
+@cache
+def logger() -> Logger:
+    """The function's logger."""
+    return Logger(service="api")
+
+
+@cache
+def api() -> Api:
+    """The API of this deployment; what fails is tried again by the next request.
+
+    Raises:
+        ConfigurationError: environment, parameters or secrets are not as they must be.
+        DependencyUnavailable: they could not be read.
+    """
+    settings = Settings.from_env(os.environ)
+    metrics = Metrics(namespace="Tidepost", service="api")
+    return Api(_services(settings, Clients(settings)), logger(), metrics)
+
+
+def _services(settings: Settings, clients: Clients) -> Services:
+    tables.bind(settings.table_prefix, settings.region, settings.endpoint_url)
+    parameters = ParameterReader(settings, clients.ssm, clients.secretsmanager)
+    clock = SystemClock()
+    ids = Ids(clock, os.urandom)
+    subscriber_ids = SubscriberIds(parameters.subscriber_id_key())
+    message_ids = MessageIds(parameters.message_id_key())
+    lists, memberships, templates = DynamoLists(), DynamoMemberships(), DynamoTemplates()
+    ledger, engagements, jobs = DynamoLedger(), DynamoEngagements(), DynamoJobs()
+    job_queue = SqsJobQueue(clients.sqs, settings.jobs_queue_url)
+    sender_domains = DynamoSenderDomains()
+    senders = SenderBinding(sender_domains)
+    domains = SenderDomainService(
+        sender_domains,
+        DnsTxt(parameters.deployment().dns_servers),
+        ids,
+        clock,
+        os.urandom,
+    )
+    return Services(
+        stage=settings.stage,
+        clock=clock,
+        keys=ApiKeyService(DynamoApiKeys(), ids, clock, os.urandom),
+        domains=domains,
+        subscribers=SubscriberService(
+            subscribers=DynamoSubscribers(),
+            memberships=memberships,
+            suppressions=DynamoSuppressions(),
+            lists=lists,
+            ids=subscriber_ids,
+            clock=clock,
+            jobs=jobs,
+            job_queue=job_queue,
+            resource_ids=ids,
+        ),
+        lists=ListService(lists, ids, clock),
+        imports=ImportService(
+            blobs=S3Blobs(clients.s3, settings.files_bucket),
+            lists=lists,
+            jobs=jobs,
+            job_queue=job_queue,
+            resource_ids=ids,
+            clock=clock,
+        ),
+        jobs=jobs,
+        templates=TemplateService(templates, ids, clock),
+        campaigns=CampaignService(
+            campaigns=DynamoCampaigns(),
+            ledger=ledger,
+            counters=DynamoCounters(),
+            templates=templates,
+            lists=lists,
+            memberships=memberships,
+            sender_check=senders,
+            jobs=jobs,
+            job_queue=job_queue,
+            ids=ids,
+            clock=clock,
+        ),
+        messages=MessageService(
+            ledger=ledger,
+            queue=SqsChunkQueue(
+                clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url
+            ),
+            due=DynamoDue(),
+            engagements=engagements,
+            templates=templates,
+            sender_check=senders,
+            message_ids=message_ids,
+            subscriber_ids=subscriber_ids,
+            ids=ids,
+            clock=clock,
+        ),
+        engagements=engagements,
+        message_ids=message_ids,
+        answers=_answers(settings, clients),
+    )
+
+
+def _answers(settings: Settings, clients: Clients) -> DynamoDBPersistenceLayer:
+    client = clients.session.client(
+        "dynamodb", endpoint_url=settings.endpoint_url or None, config=clients.config
+    )
+    return DynamoDBPersistenceLayer(
+        table_name=settings.table("idempotency"), expiry_attr="ttl", boto3_client=client
+    )

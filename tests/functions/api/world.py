@@ -1,0 +1,255 @@
+"""The API over fakes, called with the events that API Gateway sends."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
+from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
+
+from functions.api.app import Api
+from functions.api.services import Services
+from shared.access.domains import SenderDomainService
+from shared.access.keys import ApiKeyService
+from shared.access.model import Scope
+from shared.access.senders import SenderBinding
+from shared.access.workspaces import WorkspaceService
+from shared.audience.importing import ImportService
+from shared.audience.lists import ListService
+from shared.audience.service import SubscriberService
+from shared.content.service import TemplateService
+from shared.delivery.campaigns import CampaignService
+from shared.delivery.messages import MessageService
+from shared.ids import Ids, MessageIds, SubscriberIds
+from tests.fakes import (
+    FakeApiKeys,
+    FakeBlobs,
+    FakeCampaigns,
+    FakeChunkQueue,
+    FakeClock,
+    FakeCounters,
+    FakeDue,
+    FakeEngagements,
+    FakeJobQueue,
+    FakeJobs,
+    FakeLedger,
+    FakeLists,
+    FakeMemberships,
+    FakeSenderDomains,
+    FakeSubscribers,
+    FakeSuppressions,
+    FakeTemplates,
+    FakeTxt,
+    FakeWorkspaces,
+    seeded_bytes,
+)
+
+_loggers = itertools.count()
+
+
+class Context:
+    """What Lambda gives a handler, as far as it is used here."""
+
+    aws_request_id = "lambda-request"
+    function_name = "tidepost-test-api"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 20_000
+
+
+class NoAnswers(BasePersistenceLayer):
+    """For tests without an Idempotency-Key: nothing may be kept."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Powertools'
+
+    def _get_record(self, idempotency_key: str) -> DataRecord:
+        raise AssertionError(idempotency_key)
+
+    def _put_record(self, data_record: DataRecord) -> None:
+        raise AssertionError(data_record)
+
+    def _update_record(self, data_record: DataRecord) -> None:
+        raise AssertionError(data_record)
+
+    def _delete_record(self, data_record: DataRecord) -> None:
+        raise AssertionError(data_record)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer as a client sees it. Header names are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def problem(self) -> str:
+        """The last word of the problem's type."""
+        assert self.headers["content-type"] == "application/problem+json"
+        assert self.json["status"] == self.status
+        return str(self.json["type"]).rpartition(":")[2]
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that the problem names."""
+        return [error["field"] for error in self.json["errors"]]
+
+
+class World:
+    """Two workspaces with an admin key each: `key` and `other_key`."""
+
+    def __init__(self, answers: BasePersistenceLayer | None = None) -> None:
+        self.clock = FakeClock()
+        self.api_keys = FakeApiKeys()
+        self.domains = FakeSenderDomains()
+        self.txt = FakeTxt()
+        self.subscribers = FakeSubscribers()
+        self.memberships = FakeMemberships()
+        self.campaigns = FakeCampaigns()
+        self.engagements = FakeEngagements()
+        self.jobs = FakeJobs()
+        self.job_queue = FakeJobQueue()
+        self.chunk_queue = FakeChunkQueue()
+        self.blobs = FakeBlobs()
+        self.services = self._services(answers or NoAnswers())
+        workspaces = WorkspaceService(
+            FakeWorkspaces(), Ids(self.clock, seeded_bytes(2)), self.clock
+        )
+        self.workspace = workspaces.create("Acme").id
+        self.other_workspace = workspaces.create("Other").id
+        self.key = self.issue(self.workspace, Scope.ADMIN)
+        self.other_key = self.issue(self.other_workspace, Scope.ADMIN)
+        self.log = io.StringIO()
+        logger = Logger(service=f"test-api-{next(_loggers)}", stream=self.log)
+        self.api = Api(self.services, logger, Metrics(namespace="Tidepost", service="api"))
+
+    def issue(self, workspace: str, *scopes: Scope, requests_per_minute: int = 600) -> str:
+        """A key's text."""
+        _, text = self.services.keys.issue(
+            workspace, "test", scopes, requests_per_minute, created_by="test"
+        )
+        return text
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = "",
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        raw: str | bytes | None = None,
+    ) -> Answered:
+        """Sends a request; `key` None sends none, `raw` is a body as it goes over the wire."""
+        text = json.dumps(body) if body is not None else raw
+        sent = {"Content-Type": "application/json"} if body is not None else {}
+        if key is not None:
+            sent["Authorization"] = f"Bearer {key or self.key}"
+        sent |= headers or {}
+        encoded = isinstance(text, bytes)
+        event = {
+            "resource": "/{proxy+}",
+            "path": path,
+            "httpMethod": method,
+            "headers": sent,
+            "multiValueHeaders": {name: [value] for name, value in sent.items()},
+            "queryStringParameters": query,
+            "multiValueQueryStringParameters": {k: [v] for k, v in (query or {}).items()} or None,
+            "requestContext": {"requestId": "request-1", "stage": "test", "path": f"/test{path}"},
+            "body": base64.b64encode(text).decode() if isinstance(text, bytes) else text,
+            "isBase64Encoded": encoded,
+        }
+        answer = self.api.handle(event, Context())  # type: ignore[arg-type]  # what is used of it
+        listed: dict[str, list[str]] = answer["multiValueHeaders"]
+        text = answer["body"]
+        return Answered(
+            status=answer["statusCode"],
+            headers={name.lower(): ", ".join(values) for name, values in listed.items()},
+            text=text,
+        )
+
+    def logged(self) -> list[dict[str, Any]]:
+        """The log lines so far."""
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+    def verify_domain(self, name: str = "example.com", key: str = "") -> None:
+        """Adds and proves a sender domain."""
+        added = self.call("POST", "/v1/sender-domains", {"domain": name}, key=key).json
+        self.txt.records[added["record"]["name"]] = [added["record"]["value"]]
+        self.call("POST", f"/v1/sender-domains/{added['id']}/verify", key=key)
+
+    def _services(self, answers: BasePersistenceLayer) -> Services:
+        ids = Ids(self.clock, seeded_bytes())
+        subscriber_ids = SubscriberIds(b"subscriber-id-key")
+        message_ids = MessageIds(b"message-id-key")
+        lists, templates, ledger = FakeLists(), FakeTemplates(), FakeLedger()
+        domains = SenderDomainService(self.domains, self.txt, ids, self.clock, seeded_bytes(3))
+        return Services(
+            stage="test",
+            clock=self.clock,
+            keys=ApiKeyService(self.api_keys, ids, self.clock, seeded_bytes(4)),
+            domains=domains,
+            subscribers=SubscriberService(
+                subscribers=self.subscribers,
+                memberships=self.memberships,
+                suppressions=FakeSuppressions(),
+                lists=lists,
+                ids=subscriber_ids,
+                clock=self.clock,
+                jobs=self.jobs,
+                job_queue=self.job_queue,
+                resource_ids=ids,
+            ),
+            lists=ListService(lists, ids, self.clock),
+            imports=ImportService(
+                blobs=self.blobs,
+                lists=lists,
+                jobs=self.jobs,
+                job_queue=self.job_queue,
+                resource_ids=ids,
+                clock=self.clock,
+            ),
+            jobs=self.jobs,
+            templates=TemplateService(templates, ids, self.clock),
+            campaigns=CampaignService(
+                campaigns=self.campaigns,
+                ledger=ledger,
+                counters=FakeCounters(),
+                templates=templates,
+                lists=lists,
+                memberships=self.memberships,
+                sender_check=SenderBinding(self.domains),
+                jobs=self.jobs,
+                job_queue=self.job_queue,
+                ids=ids,
+                clock=self.clock,
+            ),
+            messages=MessageService(
+                ledger=ledger,
+                queue=self.chunk_queue,
+                due=FakeDue(),
+                engagements=self.engagements,
+                templates=templates,
+                sender_check=SenderBinding(self.domains),
+                message_ids=message_ids,
+                subscriber_ids=subscriber_ids,
+                ids=ids,
+                clock=self.clock,
+            ),
+            engagements=self.engagements,
+            message_ids=message_ids,
+            answers=answers,
+        )
