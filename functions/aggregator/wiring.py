@@ -1,0 +1,50 @@
+"""From the environment to the aggregator; once a container, at the first call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+
+from shared.analytics.aggregating import Aggregator
+from shared.analytics.model import Engagement
+from shared.audience.consent import ConsentService
+from shared.clock import SystemClock
+from shared.config import Settings
+from shared.delivery.consequences import Consequences
+from shared.storage import tables
+from shared.storage.counters import DynamoCounters
+from shared.storage.engagements import engagement_of
+from shared.storage.memberships import DynamoMemberships
+from shared.storage.subscribers import DynamoSubscribers
+from shared.storage.suppressions import DynamoSuppressions
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handler works with."""
+
+    aggregator: Aggregator
+    engagement_of: Callable[[Mapping[str, Mapping[str, Any]]], Engagement]
+    logger: Logger
+    metrics: Metrics
+
+
+@cache
+def services() -> Services:
+    """The services of this deployment. Raises ConfigurationError if the environment lacks any."""
+    settings = Settings.from_env(os.environ)
+    tables.bind(settings.table_prefix, settings.region, settings.endpoint_url)
+    consent = ConsentService(
+        DynamoSubscribers(), DynamoMemberships(), DynamoSuppressions(), SystemClock()
+    )
+    return Services(
+        Aggregator(DynamoCounters(), Consequences(consent)),
+        engagement_of,
+        Logger(service="aggregator"),
+        Metrics(namespace="Tidepost", service="aggregator"),
+    )

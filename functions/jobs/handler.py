@@ -1,0 +1,54 @@
+"""Runs jobs from the queue, and the commands that an operator gives by invoking it directly."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.jobs.wiring import Services, services
+from shared.errors import FieldProblem, InvalidInput
+from shared.jobs import JobState
+
+_SPARE = timedelta(seconds=60)
+"""What a step may still need when the last one was begun just before the deadline."""
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str] | None:
+    """The Lambda function. An exception makes SQS bring the message again."""
+    if "Records" in event:
+        run(services(), event, context)
+        return None
+    return command(services(), event)
+
+
+def run(own: Services, event: dict[str, Any], context: LambdaContext) -> None:
+    """Runs the jobs of a batch as far as time allows."""
+    left = timedelta(milliseconds=context.get_remaining_time_in_millis())
+    deadline = own.clock.now() + left - _SPARE
+    for record in event["Records"]:
+        workspace, job_id = own.job_of(record["body"])
+        job = own.runner.run(workspace, job_id, deadline)
+        own.logger.info(
+            "job",
+            extra={"job": job.id, "kind": job.kind, "state": job.state, "progress": job.progress},
+        )
+        if job.state is JobState.FAILED:
+            own.logger.error("a job failed", extra={"job": job.id, "reason": job.error})
+        own.metrics.add_metric(f"jobs_{job.state}", MetricUnit.Count, 1)
+    own.metrics.flush_metrics()
+
+
+def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
+    """`{"command": "first_key", "workspace": <name>}`; its answer holds the key, no log does.
+
+    Raises:
+        InvalidInput: no such command, or a bad name.
+    """
+    if event.get("command") != "first_key":
+        raise InvalidInput(FieldProblem("command", "is not one of: first_key"))
+    answer = own.commands.first_key(str(event.get("workspace", "")))
+    own.logger.info("first key issued", extra={"workspace": answer["workspace"]})
+    return answer

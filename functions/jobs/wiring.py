@@ -1,0 +1,96 @@
+"""From the environment to the job runner and the operator's commands; once a container."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from aws_lambda_powertools import Logger, Metrics
+
+from shared.access.keys import ApiKeyService
+from shared.access.workspaces import OperatorCommands, WorkspaceService
+from shared.audience.deleting import DeleteSubscriberStep
+from shared.audience.import_step import ImportStep
+from shared.clock import Clock, SystemClock
+from shared.config import Settings
+from shared.delivery.planning import PlanStep
+from shared.delivery.release import Releaser
+from shared.ids import Ids, SubscriberIds
+from shared.jobs import JobKind, JobRunner, JobStep
+from shared.storage import tables
+from shared.storage.api_keys import DynamoApiKeys
+from shared.storage.blobs import S3Blobs
+from shared.storage.campaigns import DynamoCampaigns
+from shared.storage.clients import Clients
+from shared.storage.due import DynamoDue
+from shared.storage.jobs import DynamoJobs
+from shared.storage.ledger import DynamoLedger
+from shared.storage.memberships import DynamoMemberships
+from shared.storage.parameters import ParameterReader
+from shared.storage.queues import SqsChunkQueue, SqsJobQueue, job_of
+from shared.storage.subscribers import DynamoSubscribers
+from shared.storage.suppressions import DynamoSuppressions
+from shared.storage.workspaces import DynamoWorkspaces
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handler works with."""
+
+    runner: JobRunner
+    commands: OperatorCommands
+    job_of: Callable[[str], tuple[str, str]]
+    clock: Clock
+    logger: Logger
+    metrics: Metrics
+
+
+@cache
+def services() -> Services:
+    """The services of this deployment.
+
+    Raises:
+        ConfigurationError: environment, parameters or secrets are not as they must be.
+        DependencyUnavailable: they could not be read.
+    """
+    settings = Settings.from_env(os.environ)
+    tables.bind(settings.table_prefix, settings.region, settings.endpoint_url)
+    clients = Clients(settings)
+    clock = SystemClock()
+    ids = Ids(clock, os.urandom)
+    parameters = ParameterReader(settings, clients.ssm, clients.secretsmanager)
+    jobs, job_queue = DynamoJobs(), SqsJobQueue(clients.sqs, settings.jobs_queue_url)
+    return Services(
+        JobRunner(jobs, job_queue, _steps(settings, clients, parameters, clock), clock),
+        OperatorCommands(
+            WorkspaceService(DynamoWorkspaces(), ids, clock),
+            ApiKeyService(DynamoApiKeys(), ids, clock, os.urandom),
+        ),
+        job_of,
+        clock,
+        Logger(service="jobs"),
+        Metrics(namespace="Tidepost", service="jobs"),
+    )
+
+
+def _steps(
+    settings: Settings, clients: Clients, parameters: ParameterReader, clock: Clock
+) -> dict[JobKind, JobStep]:
+    subscribers, memberships = DynamoSubscribers(), DynamoMemberships()
+    campaigns = DynamoCampaigns()
+    queue = SqsChunkQueue(clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url)
+    releaser = Releaser(campaigns, queue, DynamoDue(), clock)
+    return {
+        JobKind.PLAN_CAMPAIGN: PlanStep(campaigns, DynamoLedger(), memberships, releaser),
+        JobKind.IMPORT_SUBSCRIBERS: ImportStep(
+            subscribers=subscribers,
+            memberships=memberships,
+            suppressions=DynamoSuppressions(),
+            blobs=S3Blobs(clients.s3, settings.files_bucket),
+            ids=SubscriberIds(parameters.subscriber_id_key()),
+            clock=clock,
+        ),
+        JobKind.DELETE_SUBSCRIBER: DeleteSubscriberStep(subscribers, memberships),
+    }

@@ -1,0 +1,66 @@
+"""From the environment to the scheduler; once a container, at the first call."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from aws_lambda_powertools import Logger, Metrics
+
+from shared.clock import Clock, SystemClock
+from shared.config import Settings
+from shared.delivery.release import Releaser
+from shared.delivery.scheduling import Scheduler
+from shared.delivery.settling import Settler
+from shared.storage import tables
+from shared.storage.campaigns import DynamoCampaigns
+from shared.storage.clients import Clients
+from shared.storage.counters import DynamoCounters
+from shared.storage.dead_letters import SqsDeadLetters
+from shared.storage.due import DynamoDue
+from shared.storage.engagements import DynamoEngagements
+from shared.storage.jobs import DynamoJobs
+from shared.storage.ledger import DynamoLedger
+from shared.storage.queues import SqsChunkQueue, SqsJobQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handler works with."""
+
+    scheduler: Scheduler
+    clock: Clock
+    logger: Logger
+    metrics: Metrics
+
+
+@cache
+def services() -> Services:
+    """The services of this deployment. Raises ConfigurationError if the environment lacks any."""
+    settings = Settings.from_env(os.environ)
+    tables.bind(settings.table_prefix, settings.region, settings.endpoint_url)
+    clients = Clients(settings)
+    clock = SystemClock()
+    campaigns, ledger, due = DynamoCampaigns(), DynamoLedger(), DynamoDue()
+    queue = SqsChunkQueue(clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url)
+    scheduler = Scheduler(
+        campaigns=campaigns,
+        ledger=ledger,
+        due=due,
+        queue=queue,
+        dead_letters=SqsDeadLetters(
+            clients.sqs, (settings.transactional_dlq_url, settings.bulk_dlq_url)
+        ),
+        releaser=Releaser(campaigns, queue, due, clock),
+        settler=Settler(ledger, DynamoEngagements(), DynamoCounters(), clock),
+        jobs=DynamoJobs(),
+        job_queue=SqsJobQueue(clients.sqs, settings.jobs_queue_url),
+        clock=clock,
+    )
+    return Services(
+        scheduler,
+        clock,
+        Logger(service="scheduler"),
+        Metrics(namespace="Tidepost", service="scheduler"),
+    )
