@@ -1,0 +1,104 @@
+"""Who may touch what: the grants table of ARCHITECTURE.md as data.
+
+`infra/roles.py` turns it into policies and tests/infra holds it against the
+document. Letters: R GetItem, BatchGetItem, Query; W PutItem, UpdateItem;
+D DeleteItem; B BatchWriteItem. B stands apart because BatchWriteItem deletes
+as well as it puts: whoever has it can delete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "workspaces": {"api": "RWD", "jobs": "RW", "dispatcher": "R"},
+    "api-keys": {"api": "RW", "jobs": "W"},
+    "subscribers": {
+        "api": "RW",
+        "jobs": "RWDB",
+        "dispatcher": "R",
+        "aggregator": "RW",
+        "public": "RW",
+    },
+    "memberships": {"api": "RWDB", "jobs": "RWDB", "aggregator": "RWDB", "public": "RWDB"},
+    "suppressions": {
+        "api": "RWD",
+        "jobs": "RW",
+        "dispatcher": "R",
+        "aggregator": "RW",
+        "public": "RW",
+    },
+    "campaigns": {"api": "RW", "jobs": "RW", "scheduler": "RW", "dispatcher": "RW"},
+    "ledger": {
+        "api": "RW",
+        "jobs": "RW",
+        "scheduler": "RW",
+        "dispatcher": "RW",
+        "webhooks": "R",
+    },
+    "due": {"api": "WB", "jobs": "WB", "scheduler": "RWDB", "dispatcher": "WB"},
+    "rates": {"api": "R", "scheduler": "R", "dispatcher": "RW", "warming_cron": "RW"},
+    "engagements": {"api": "R", "scheduler": "R", "webhooks": "WB"},
+    "counters": {"api": "R", "scheduler": "R", "aggregator": "RW"},
+    "jobs": {"api": "RW", "jobs": "RW", "scheduler": "R"},
+    "idempotency": {"api": "RWD"},
+}
+
+# (table, index) pairs that a function may query.
+INDEXES: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "api": (("api-keys", "by_workspace"), ("engagements", "by_subscriber")),
+    "scheduler": (("campaigns", "active"),),
+}
+
+SENDS: Mapping[str, tuple[str, ...]] = {
+    "api": ("transactional", "jobs"),
+    "jobs": ("bulk", "jobs"),
+    "scheduler": ("bulk", "transactional", "jobs"),
+    "dispatcher": ("bulk", "transactional"),
+}
+
+CONSUMES: Mapping[str, tuple[str, ...]] = {
+    "jobs": ("jobs",),
+    "scheduler": ("bulk-dlq", "transactional-dlq"),
+    "dispatcher": ("bulk", "transactional"),
+    "webhooks": ("ses-events",),
+}
+
+# GetObject, PutObject and ListBucket: without the last, S3 says AccessDenied of a
+# file that is not there.
+FILES: tuple[str, ...] = ("api", "jobs")
+
+SECRETS: Mapping[str, tuple[str, ...]] = {
+    "api": ("subscriber-id-key", "message-id-key"),
+    "jobs": ("subscriber-id-key",),
+    "dispatcher": ("message-id-key", "link-keys"),
+    "webhooks": ("message-id-key",),
+    "public": ("link-keys",),
+}
+
+PROVIDER_SECRETS: tuple[str, ...] = ("dispatcher", "webhooks")
+
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "api": ("deployment", "providers"),
+    "jobs": ("providers",),
+    "scheduler": ("providers",),
+    "dispatcher": ("providers", "deployment", "warming_schedule"),
+    "webhooks": ("providers",),
+    "warming_cron": ("providers", "deployment", "warming_schedule"),
+}
+
+SES_SENDERS: tuple[str, ...] = ("dispatcher",)
+
+TOPIC_CONFIRMERS: tuple[str, ...] = ("webhooks",)
+
+# Where an event source puts what a function could not take in.
+ON_FAILURE: Mapping[str, str] = {"aggregator": "aggregator-dlq"}
+
+STREAM_READERS: Mapping[str, str] = {"aggregator": "engagements"}
+
+TABLE_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "R": ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+    "W": ("dynamodb:PutItem", "dynamodb:UpdateItem"),
+    "D": ("dynamodb:DeleteItem",),
+    "B": ("dynamodb:BatchWriteItem",),
+}

@@ -1,0 +1,34 @@
+from tests.infra.synthesis import Synthesis
+
+
+def dimensions(stage: Synthesis, metric: str) -> set[str]:
+    return {
+        stage.text(alarm["Dimensions"][0]["Value"])
+        for alarm in stage.properties("AWS::CloudWatch::Alarm")
+        if alarm["MetricName"] == metric
+    }
+
+
+def test_every_dead_letter_queue_has_an_alarm(any_stage: Synthesis) -> None:
+    queues = any_stage.named("AWS::SQS::Queue", "QueueName")
+    assert dimensions(any_stage, "ApproximateNumberOfMessagesVisible") == {
+        name for name in queues if name.endswith("-dlq")
+    }
+
+
+def test_every_function_has_an_alarm_on_its_errors(any_stage: Synthesis) -> None:
+    functions = any_stage.named("AWS::Lambda::Function", "FunctionName")
+    assert dimensions(any_stage, "Errors") == set(functions)
+
+
+def test_every_alarm_tells_the_topic_and_may(prod: Synthesis) -> None:
+    for alarm in prod.properties("AWS::CloudWatch::Alarm"):
+        assert [prod.text(action) for action in alarm["AlarmActions"]] == ["tidepost-prod-alarms"]
+        assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
+    (policy,) = (
+        policy
+        for policy in prod.properties("AWS::SNS::TopicPolicy")
+        if [prod.text(topic) for topic in policy["Topics"]] == ["tidepost-prod-alarms"]
+    )
+    principals = [s["Principal"] for s in policy["PolicyDocument"]["Statement"]]
+    assert {"Service": "cloudwatch.amazonaws.com"} in principals
