@@ -1,4 +1,4 @@
-"""Alarms: something lies in a dead-letter queue, or a function failed."""
+"""Alarms: something lies in a dead-letter queue, a function failed, or says that work did."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ from infra.python_function import PythonFunction
 from infra.stages import Stage
 
 _PERIOD = Duration.minutes(5)
+
+_SAID = (
+    ("scheduler", "dead_letters_fed_back", "Chunks were given up by their queue and go again"),
+    ("jobs", "jobs_failed", "A job was given up; its record says why"),
+)
+"""Metrics by which a function itself says that something went wrong, and what."""
 
 
 class Monitoring(Construct):
@@ -64,6 +70,19 @@ class Monitoring(Construct):
                 f"{stage.prefix}-{function.name}-errors",
                 function.function.metric_errors(period=_PERIOD, statistic="Sum"),
                 f"functions/{function.name} raised an error: see its log group.",
+            )
+
+        for function_name, metric, description in _SAID:
+            self._alarm(
+                f"{stage.prefix}-{function_name}-{metric}",
+                cloudwatch.Metric(
+                    namespace="Tidepost",
+                    metric_name=metric,
+                    dimensions_map={"service": function_name},
+                    period=_PERIOD,
+                    statistic="Sum",
+                ),
+                f"{description}: see the log group of functions/{function_name}.",
             )
 
     def _alarm(self, name: str, metric: cloudwatch.IMetric, description: str) -> None:

@@ -25,7 +25,7 @@ _NAME = r"^[a-z][a-z0-9-]{0,30}$"
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 M = TypeVar("M", bound=_Model)
@@ -48,8 +48,8 @@ class _Provider(_Model):
     weight: int = Field(ge=0, le=1000, description="Share of the mail, relative to the others'")
     limits: RateLimits = RateLimits()
     warmup: bool = Field(default=False, description="Follow warming_schedule.json from day 1")
-    connect_timeout_s: float = Field(default=3, gt=0, le=30)
-    read_timeout_s: float = Field(default=10, gt=0, le=60)
+    connect_timeout_s: float = Field(default=3, gt=0, le=5)
+    read_timeout_s: float = Field(default=10, gt=0, le=15)
 
 
 class SendGridProvider(_Provider):
@@ -137,7 +137,9 @@ class Providers(_Model):
 class Deployment(_Model):
     """What a deployment knows of its surroundings."""
 
-    public_url: str = Field(description="Where functions/public answers; stands in every mail")
+    public_url: str = Field(
+        min_length=1, description="Where functions/public answers; stands in every mail"
+    )
     dns_servers: tuple[str, ...] = Field(
         default=(), description="`address:port` of resolvers; empty: the machine's own"
     )
@@ -189,8 +191,6 @@ class Settings(_Model):
     secret_prefix: str
     bulk_queue_url: str = ""
     transactional_queue_url: str = ""
-    bulk_dlq_url: str = ""
-    transactional_dlq_url: str = ""
     jobs_queue_url: str = ""
     files_bucket: str = ""
     region: str = "us-east-1"
@@ -201,21 +201,25 @@ class Settings(_Model):
         """Reads `TIDEPOST_*`, `AWS_REGION` and `AWS_ENDPOINT_URL`.
 
         Raises:
-            ConfigurationError: a variable is missing.
+            ConfigurationError: names each variable that is missing or empty.
         """
-        values = {
-            field: env[f"TIDEPOST_{field.upper()}"]
-            for field in cls.model_fields
-            if f"TIDEPOST_{field.upper()}" in env
-        }
+        variables = {field: f"TIDEPOST_{field.upper()}" for field in cls.model_fields}
+        missing = [
+            variables[field]
+            for field, about in cls.model_fields.items()
+            if about.is_required() and not env.get(variables[field])
+        ]
+        if missing:
+            raise ConfigurationError(
+                f"the function's environment lacks {', '.join(missing)}; deploy the stack, which"
+                " sets them"
+            )
+        values = {field: env[name] for field, name in variables.items() if name in env}
         values |= {
             "region": env.get("AWS_REGION", env.get("AWS_DEFAULT_REGION", "us-east-1")),
             "endpoint_url": env.get("AWS_ENDPOINT_URL", ""),
         }
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigurationError(_explain(error, "the function's environment")) from error
+        return cls(**values)
 
     def table(self, name: str) -> str:
         """A table's name in this deployment."""

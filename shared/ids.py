@@ -11,21 +11,29 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared.clock import Clock, to_millis
-from shared.errors import ForgedToken
+from shared.errors import ConfigurationError, ForgedToken
 
 ID_BYTES = 12
 TRANSACTIONAL_CHUNK = 2**32 - 1
 """The chunk number of a message that belongs to no campaign."""
 
+_BODY = re.compile(r"[0-9a-v]{20}")
+_UNUSED_BITS = 0b1111
+"""Twenty characters hold 100 bits, of which an id has 96."""
+
 _MAC_BYTES = 11
 _MESSAGE_VERSION = 1
 _MESSAGE = struct.Struct(">B12s12sIH")
 _LINK_MAC_BYTES = 16
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]+")
+_UNSUBSCRIBE = b"unsubscribe\n"
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 WORKSPACE, CAMPAIGN, SUBSCRIBER, LIST, TEMPLATE, MESSAGE, JOB, API_KEY, DOMAIN = (
     "ws", "cmp", "sub", "lst", "tpl", "msg", "job", "key", "dom",
@@ -43,14 +51,12 @@ def to_bytes(identifier: str) -> bytes:
     Raises:
         ForgedToken: the text is not an id of ours.
     """
-    _, _, body = identifier.partition("_")
-    try:
-        raw = base64.b32hexdecode(body.upper() + "====")
-    except (binascii.Error, ValueError) as error:
-        raise ForgedToken("that is not an id of Tidepost's") from error
-    if len(raw) != ID_BYTES or to_text("x", raw)[2:] != body:
+    body = identifier.partition("_")[2]
+    # On the hot path: base32hex is what int() reads, for a tenth of base64's function calls.
+    bits = int(body, 32) if _BODY.fullmatch(body) else _UNUSED_BITS
+    if bits & _UNUSED_BITS:
         raise ForgedToken("that is not an id of Tidepost's")
-    return raw
+    return (bits >> 4).to_bytes(ID_BYTES, "big")
 
 
 def is_id(prefix: str, text: str) -> bool:
@@ -125,7 +131,7 @@ class MessageIds:
         def make(index: int) -> str:
             body = head + index.to_bytes(2, "big")
             mac = hmac.digest(key, body, "sha256")[:_MAC_BYTES]
-            return base64.urlsafe_b64encode(body + mac).decode("ascii")
+            return binascii.b2a_base64(body + mac, newline=False).translate(_URL_SAFE).decode()
 
         return make
 
@@ -167,14 +173,21 @@ class UnsubscribeTokens:
     """Tokens in unsubscribe links: opaque, forgery-proof, and never expiring.
 
     A token starts with the id of the key that made it, so that keys can be
-    rotated while every link ever mailed keeps working.
+    rotated while every link ever mailed keeps working. Raises
+    ConfigurationError if `current` is not among the keys, or an id of one
+    cannot stand in a link.
     """
 
     _SIZE = 4 * ID_BYTES
 
     def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
-        if current not in keys:
-            raise ValueError(f"the current link key {current!r} is not among the keys")
+        unfit = sorted(kid for kid in keys if not _KEY_ID.fullmatch(kid))
+        if unfit or current not in keys:
+            raise ConfigurationError(
+                f"the link keys are {sorted(keys)} and the current one is {current!r}: it must be"
+                " one of them, and their ids may hold letters, digits, '-' and '_' alone, since"
+                " they stand in every link"
+            )
         self._keys = dict(keys)
         self._current = current
 
@@ -186,7 +199,8 @@ class UnsubscribeTokens:
 
         def make(subscriber: str) -> str:
             body = head + to_bytes(subscriber) + tail
-            text = base64.urlsafe_b64encode(body + self._mac(key, body)).decode("ascii")
+            raw = body + hmac.digest(key, _UNSUBSCRIBE + body, "sha256")[:_LINK_MAC_BYTES]
+            text = binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE).decode()
             return f"{kid}.{text}"
 
         return make
@@ -210,7 +224,8 @@ class UnsubscribeTokens:
         body, mac = raw[: self._SIZE], raw[self._SIZE :]
         if key is None or len(body) != self._SIZE:
             raise ForgedToken("that link is not one of ours")
-        if not hmac.compare_digest(mac, self._mac(key, body)):
+        good = hmac.digest(key, _UNSUBSCRIBE + body, "sha256")[:_LINK_MAC_BYTES]
+        if not hmac.compare_digest(mac, good):
             raise ForgedToken("that link is not one of ours")
         parts = [body[i : i + ID_BYTES] for i in range(0, self._SIZE, ID_BYTES)]
         list_id = None if parts[3] == bytes(ID_BYTES) else to_text(LIST, parts[3])
@@ -220,7 +235,3 @@ class UnsubscribeTokens:
             to_text(CAMPAIGN, parts[2]),
             list_id,
         )
-
-    @staticmethod
-    def _mac(key: bytes, body: bytes) -> bytes:
-        return hmac.digest(key, b"unsubscribe\n" + body, "sha256")[:_LINK_MAC_BYTES]

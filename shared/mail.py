@@ -79,10 +79,9 @@ class Skeleton:
         """The part as one recipient gets it."""
         if not self.slots:
             return self.literals[0]
-        pieces = [self.literals[0]]
-        for literal, slot in zip(self.literals[1:], self.slots, strict=True):
-            pieces.append(values[slot])
-            pieces.append(literal)
+        pieces = [""] * (2 * len(self.slots) + 1)
+        pieces[::2] = self.literals
+        pieces[1::2] = [values[slot] for slot in self.slots]
         return "".join(pieces)
 
 

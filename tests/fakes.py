@@ -30,7 +30,6 @@ from shared.delivery.model import (
     ChunkRecord,
     DueItem,
 )
-from shared.delivery.ports import DeadLetter
 from shared.delivery.rates import BucketState
 from shared.delivery.states import CampaignState
 from shared.errors import (
@@ -613,20 +612,6 @@ class FakeChunkQueue:
 
     def send(self, keys: Sequence[ChunkKey], *, delay_s: int = 0) -> None:
         self.sent.extend((key, delay_s) for key in keys)
-
-
-class FakeDeadLetters:
-    """`DeadLetters`; tests put keys into `keys`."""
-
-    def __init__(self) -> None:
-        self.keys: list[ChunkKey] = []
-
-    def take(self) -> list[DeadLetter]:
-        return [DeadLetter(key, str(place)) for place, key in enumerate(self.keys)]
-
-    def remove(self, letter: DeadLetter) -> None:
-        if letter.key in self.keys:
-            self.keys.remove(letter.key)
 
 
 class FakeSender:

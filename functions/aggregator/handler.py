@@ -13,14 +13,20 @@ from shared.analytics.aggregating import Record
 _ONE_SHARD = "all"
 """The shard's name where the event names none: without a tumbling window AWS does not say it."""
 
+_NO_STATE: dict[str, Any] = {"state": {}}
 
-def handler(event: dict[str, Any], _context: LambdaContext) -> None:
+
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """The Lambda function. An exception makes the stream bring the whole batch again."""
-    apply(services(), event)
+    return apply(services(), event)
 
 
-def apply(own: Services, event: dict[str, Any]) -> None:
-    """Applies one batch, which is of one shard and in order."""
+def apply(own: Services, event: dict[str, Any]) -> dict[str, Any]:
+    """Applies one batch, which is of one shard and in order.
+
+    The answer is an empty state: in a tumbling window, Lambda takes an answer
+    without one for a failure.
+    """
     records = [
         Record(
             sequence=record["dynamodb"]["SequenceNumber"],
@@ -30,8 +36,9 @@ def apply(own: Services, event: dict[str, Any]) -> None:
         if record["eventName"] == "INSERT"
     ]
     if not records:
-        return
+        return _NO_STATE
     new = own.aggregator.apply(event.get("shardId", _ONE_SHARD), records)
     own.logger.info("events counted", extra={"records": len(records), "new": new})
     own.metrics.add_metric("events_counted", MetricUnit.Count, new)
     own.metrics.flush_metrics()
+    return _NO_STATE

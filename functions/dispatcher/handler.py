@@ -45,7 +45,8 @@ def dispatch(own: Services, event: dict[str, Any], context: LambdaContext) -> Ma
     try:
         return process_partial_response(event, send, processor, context)
     finally:
-        own.metrics.flush_metrics()
+        if own.metrics.metric_set:  # Powertools warns of an empty set
+            own.metrics.flush_metrics()
 
 
 def _report(own: Services, run: Run) -> None:

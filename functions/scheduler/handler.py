@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.scheduler.wiring import Services, services
+from shared.delivery.model import DueItem
 
 _SPARE = timedelta(seconds=10)
 
 
-def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """The Lambda function; what it did is logged, and returned to whoever invokes it by hand."""
+def handler(event: dict[str, Any], context: LambdaContext) -> Mapping[str, Any]:
+    """The Lambda function: the minute's tick, or the chunks that dead-letter queues bring.
+
+    What a tick did is logged, and returned to whoever invokes it by hand.
+    """
+    if "Records" in event:
+        return feed_back(services(), event, context)
     return tick(services(), context)
 
 
@@ -29,3 +42,28 @@ def tick(own: Services, context: LambdaContext) -> dict[str, int]:
     if done:
         own.metrics.flush_metrics()
     return done
+
+
+def feed_back(own: Services, event: dict[str, Any], context: LambdaContext) -> Mapping[str, Any]:
+    """Dead-lettered chunks become due at once: the ledger says what is still to be done.
+
+    A letter that is not ours stays in its queue, whose alarm calls an operator.
+    """
+
+    def again(record: SQSRecord) -> None:
+        try:
+            key = own.key_of(record.body)
+            own.due.add([DueItem(own.clock.now(), key)])
+        except Exception:
+            own.logger.exception("a dead letter could not be fed back and stays")
+            raise
+        own.logger.info(
+            "dead letter fed back", extra={"campaign": key.campaign, "chunk": key.chunk}
+        )
+        own.metrics.add_metric("dead_letters_fed_back", MetricUnit.Count, 1)
+
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+    answer = process_partial_response(event, again, processor, context)
+    if own.metrics.metric_set:  # Powertools warns of an empty set
+        own.metrics.flush_metrics()
+    return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,6 +11,8 @@ from aws_lambda_powertools import Logger, Metrics
 
 from shared.clock import Clock, SystemClock
 from shared.config import Settings
+from shared.delivery.model import ChunkKey
+from shared.delivery.ports import DueStore
 from shared.delivery.release import Releaser
 from shared.delivery.scheduling import Scheduler
 from shared.delivery.settling import Settler
@@ -17,12 +20,11 @@ from shared.storage import tables
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
 from shared.storage.counters import DynamoCounters
-from shared.storage.dead_letters import SqsDeadLetters
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
-from shared.storage.queues import SqsChunkQueue, SqsJobQueue
+from shared.storage.queues import SqsChunkQueue, SqsJobQueue, chunk_key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Services:
     """What the handler works with."""
 
     scheduler: Scheduler
+    due: DueStore
+    key_of: Callable[[str], ChunkKey]
     clock: Clock
     logger: Logger
     metrics: Metrics
@@ -49,9 +53,6 @@ def services() -> Services:
         ledger=ledger,
         due=due,
         queue=queue,
-        dead_letters=SqsDeadLetters(
-            clients.sqs, (settings.transactional_dlq_url, settings.bulk_dlq_url)
-        ),
         releaser=Releaser(campaigns, queue, due, clock),
         settler=Settler(ledger, DynamoEngagements(), DynamoCounters(), clock),
         jobs=DynamoJobs(),
@@ -60,6 +61,8 @@ def services() -> Services:
     )
     return Services(
         scheduler,
+        due,
+        chunk_key_of,
         clock,
         Logger(service="scheduler"),
         Metrics(namespace="Tidepost", service="scheduler"),

@@ -41,7 +41,7 @@ def assign(
     """Routes, takes tokens, and lets what a provider cannot take now overflow to the others.
 
     A recipient whom none of the remaining providers can take waits if an
-    excluded provider could, else is unroutable.
+    excluded provider with a weight could, else is unroutable.
 
     Raises:
         DependencyUnavailable: a token item could not be written.
@@ -60,7 +60,7 @@ def assign(
             provider = router.choose(recipient.key, recipient.address)
             if provider is not None:
                 routed[provider].append(recipient)
-            elif any(not c.cannot_take(recipient.address) for c in candidates):
+            elif any(c.weight and not c.cannot_take(recipient.address) for c in candidates):
                 result.waiting.append(recipient.index)
             else:
                 result.unroutable.append(recipient.index)

@@ -33,7 +33,7 @@ from shared.delivery.routing import NO_ROUTE, Candidate
 from shared.delivery.states import CampaignState, RecipientState
 from shared.delivery.tokens import Tokens
 from shared.errors import InvalidInput, StaleWrite, TemplateInvalid
-from shared.ids import MessageIds, to_bytes
+from shared.ids import MessageIds
 from shared.mail import (
     MailboxGroup,
     OutgoingBatch,
@@ -155,15 +155,14 @@ class Dispatcher:
         if not pending or self._clock.now() >= run.deadline:
             return False
         plan = record.plan.subscribers
-        people = dict(zip(pending, mailing.people(tuple(plan[i] for i in pending)), strict=True))
+        people = dict(zip(pending, mailing.people(tuple([plan[i] for i in pending])), strict=True))
         changes = [
             Change(i, RecipientState.SKIPPED, p.skip, group=mailbox_group(p.to.address))
             for i, p in people.items()
             if p.skip
         ]
-        routing_key = to_bytes(run.key.campaign)
         routable = [
-            Routable(i, routing_key + to_bytes(plan[i]), p.to.address)
+            Routable(i, f"{run.key.campaign}{plan[i]}".encode(), p.to.address)
             for i, p in people.items()
             if not p.skip
         ]
@@ -253,17 +252,19 @@ class Dispatcher:
         attempt: Attempt | None = None,
     ) -> None:
         """Records the outcome; if somebody settled meanwhile, what is still open of ours."""
-        settled = changes + [
-            Change(
-                o.index,
-                STATE_OF_VERDICT[o.verdict],
-                _reason(o),
-                provider,
-                attempt.group_of(o.index),
-            )
-            for provider, o in outcomes
-            if attempt is not None
-        ]
+        settled = changes
+        if attempt is not None:
+            groups = attempt.groups
+            settled = changes + [
+                Change(
+                    o.index,
+                    STATE_OF_VERDICT[o.verdict],
+                    "" if o.verdict is Verdict.ACCEPTED else o.code,
+                    provider,
+                    GROUPS[groups[o.index]],
+                )
+                for provider, o in outcomes
+            ]
         if not settled:
             return
         number = attempt.number if attempt else None
@@ -299,9 +300,10 @@ class Dispatcher:
 
     def _judge(self, mailing: Mailing, run: Run, outcomes: list[tuple[str, SendOutcome]]) -> None:
         """What the answers mean for the providers and for the campaign."""
+        posted: Counter[tuple[str, Verdict]] = Counter()
         for provider, outcome in outcomes:
-            run.posted[f"{provider}|{outcome.verdict}"] += 1
-            if outcome.verdict in {Verdict.ACCEPTED, Verdict.REJECTED}:
+            posted[provider, outcome.verdict] += 1
+            if outcome.verdict in _DONE:
                 continue
             run.excluded.setdefault(provider, f"{outcome.verdict}_{outcome.code}")
             if outcome.verdict is Verdict.UNAVAILABLE:
@@ -311,6 +313,8 @@ class Dispatcher:
             if outcome.verdict is Verdict.SENDER_FAULT:
                 run.faults.add(provider)
                 run.note = f"{provider} refuses the sender: {outcome.detail}"
+        for (provider, verdict), number in posted.items():
+            run.posted[f"{provider}|{verdict}"] += number
         if run.note.endswith("late") or not run.faults:
             return
         if any(o.verdict is Verdict.SENDER_FAULT for _, o in outcomes):
@@ -335,6 +339,7 @@ class Dispatcher:
             self._due.add([DueItem(at, run.key)])
 
 
+_DONE = frozenset({Verdict.ACCEPTED, Verdict.REJECTED})
 _GROUP_NUMBER = {group: number for number, group in enumerate(GROUPS)}
 
 
@@ -350,10 +355,6 @@ def _mail(mailing: Mailing) -> OutgoingBatch:
         tags=mailing.tags,
         recipients=(),
     )
-
-
-def _reason(outcome: SendOutcome) -> str:
-    return "" if outcome.verdict is Verdict.ACCEPTED else outcome.code
 
 
 def _given_up(item: Change) -> Change:

@@ -144,19 +144,20 @@ class Mailings:
             return _skipped(ERASED)
         if "suppressed" in found:
             return _skipped(f"suppressed_{found['suppressed']}")
-        states = found.get("lists", _NOTHING)
+        person = {**_BLANK, **found}
+        states = person["lists"]
         for list_id in lists:
             if states.get(list_id) == _SUBSCRIBED:
                 break
         else:
             return _skipped(NOT_SUBSCRIBED)
-        address = found["address"]
+        address = person["address"]
         subscriber = {
-            "id": found["id"],
+            "id": person["id"],
             "email": address,
-            "attributes": found.get("attributes", _NOTHING),
-            "tags": found.get("tags", ()),
-            "locale": found.get("locale", ""),
+            "attributes": person["attributes"],
+            "tags": person["tags"],
+            "locale": person["locale"],
         }
         return Person(
             Mailbox(address),
@@ -166,6 +167,8 @@ class Mailings:
 
 
 _KEPT = 64
-_NOTHING: Mapping[str, Any] = {}
+_BLANK: Document = {"lists": {}, "attributes": {}, "tags": (), "locale": ""}
+"""What `Subscriber.to_item` leaves out."""
+
 _SUBSCRIBED = ListState.SUBSCRIBED.value
 _ONE_CLICK = "List-Unsubscribe=One-Click"

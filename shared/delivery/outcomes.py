@@ -47,18 +47,22 @@ def changed(
         WrongState: the table of states does not allow one of the changes.
     """
     states = bytearray(outcome.states)
-    counts = Counter(outcome.counts)
     moved: dict[int, str] = {}
+    # A chunk has hundreds of changes but few kinds of them, which are judged once each.
+    kinds: Counter[tuple[int, RecipientState, str, MailboxGroup]] = Counter()
     for item in changes:
-        old = RecipientState(states[item.index])
-        if old is not item.state:
-            _check(old, item.state)
+        kinds[states[item.index], item.state, item.provider, item.group] += 1
         states[item.index] = item.state
         moved[item.index] = item.reason
+    counts = Counter(outcome.counts)
+    for (byte, new, provider, group), number in kinds.items():
+        old = RecipientState(byte)
+        if old is not new:
+            _check(old, new)
         if old in _COUNTED:
-            counts[f"{item.provider}|{item.group}|{old.word}"] -= 1
-        if item.state in _COUNTED:
-            counts[f"{item.provider}|{item.group}|{item.state.word}"] += 1
+            counts[f"{provider}|{group}|{old.word}"] -= number
+        if new in _COUNTED:
+            counts[f"{provider}|{group}|{new.word}"] += number
     return replace(
         outcome,
         states=bytes(states),

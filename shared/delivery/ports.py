@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -166,26 +165,6 @@ class ChunkQueue(Protocol):
 
     def send(self, keys: Sequence[ChunkKey], *, delay_s: int = 0) -> None:
         """Hands chunks to the dispatcher, in as few requests as can be. At least once."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A chunk whose message was given up by its queue; `receipt` is for `DeadLetters.remove`."""
-
-    key: ChunkKey
-    receipt: str
-
-
-class DeadLetters(Protocol):
-    """The dead-letter queues of the chunk queues."""
-
-    def take(self) -> list[DeadLetter]:
-        """A few of them; they come again unless they are removed."""
-        ...
-
-    def remove(self, letter: DeadLetter) -> None:
-        """Takes it out for good."""
         ...
 
 

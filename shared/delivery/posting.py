@@ -14,7 +14,7 @@ from shared.mail import OutgoingBatch, OutgoingRecipient, SendOutcome, Verdict
 
 OUT_OF_TIME = "out_of_time"
 AFTER_FAILURE = "after_failure"
-_TROUBLE = frozenset({Verdict.NOT_ACCEPTED, Verdict.UNAVAILABLE, Verdict.IN_DOUBT})
+_TROUBLE = frozenset(Verdict) - {Verdict.ACCEPTED, Verdict.REJECTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,11 @@ class Poster:
         outcomes: list[SendOutcome] = []
         for offset in range(0, len(share.recipients), size):
             batch = share.recipients[offset : offset + size]
-            if rate is not None:
-                start_of_batch = start + timedelta(seconds=offset / rate)
-                wait = (start_of_batch - self._clock.now()).total_seconds()
-                if wait > 0 and start_of_batch < deadline:
-                    self._sleep(wait)
-            if self._clock.now() >= deadline:
+            turn = start if rate is None else start + timedelta(seconds=offset / rate)
+            wait = (turn - self._clock.now()).total_seconds()
+            if wait > 0 and turn < deadline:
+                self._sleep(wait)
+            if max(turn, self._clock.now()) >= deadline:
                 return outcomes + _unposted(share.recipients[offset:], OUT_OF_TIME)
             answers = sender.send(mail.only(batch))
             outcomes += answers

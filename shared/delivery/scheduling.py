@@ -14,7 +14,6 @@ from shared.delivery.outcomes import fresh
 from shared.delivery.ports import (
     CampaignStore,
     ChunkQueue,
-    DeadLetters,
     DueStore,
     LedgerStore,
 )
@@ -50,7 +49,6 @@ class Scheduler:
         ledger: LedgerStore,
         due: DueStore,
         queue: ChunkQueue,
-        dead_letters: DeadLetters,
         releaser: Releaser,
         settler: Settler,
         jobs: JobStore,
@@ -61,7 +59,6 @@ class Scheduler:
         self._ledger = ledger
         self._due = due
         self._queue = queue
-        self._dead_letters = dead_letters
         self._releaser = releaser
         self._settler = settler
         self._jobs = jobs
@@ -75,7 +72,6 @@ class Scheduler:
             DependencyUnavailable: DynamoDB or SQS did not answer.
         """
         tick = Tick()
-        self._feed_back(tick)
         states: dict[ChunkKey, Campaign | None] = {}
         for item in self._due.due(self._clock.now(), limit=_PER_TICK):
             if self._clock.now() >= deadline:
@@ -86,13 +82,6 @@ class Scheduler:
                 return tick
             self._advance(campaign, tick)
         return tick
-
-    def _feed_back(self, tick: Tick) -> None:
-        """Dead-lettered chunks become due at once: the ledger says what is still to be done."""
-        for letter in self._dead_letters.take():
-            self._due.add([DueItem(self._clock.now(), letter.key)])
-            self._dead_letters.remove(letter)
-            tick.did["dead_letters_fed_back"] += 1
 
     def _look(self, item: DueItem, tick: Tick, states: dict[ChunkKey, Campaign | None]) -> None:
         """Looks at one chunk and books the next look, or none if it is accounted for."""

@@ -21,6 +21,11 @@ def test_every_function_has_an_alarm_on_its_errors(any_stage: Synthesis) -> None
     assert dimensions(any_stage, "Errors") == set(functions)
 
 
+def test_what_functions_say_of_themselves_has_alarms(any_stage: Synthesis) -> None:
+    assert dimensions(any_stage, "dead_letters_fed_back") == {"scheduler"}
+    assert dimensions(any_stage, "jobs_failed") == {"jobs"}
+
+
 def test_every_alarm_tells_the_topic_and_may(prod: Synthesis) -> None:
     for alarm in prod.properties("AWS::CloudWatch::Alarm"):
         assert [prod.text(action) for action in alarm["AlarmActions"]] == ["tidepost-prod-alarms"]

@@ -158,17 +158,6 @@ def test_two_schedulers_at_once_do_no_harm() -> None:
     assert sum(outcome.counts.values()) == 40
 
 
-def test_dead_lettered_chunks_are_fed_back() -> None:
-    world = World()
-    world.people(10)
-    campaign = world.launched()
-    world.dead_letters.keys.append(world.queue.sent.pop(0)[0])
-    world.tick(1)
-    assert not world.dead_letters.keys
-    world.drain()
-    assert world.report(campaign)["accepted"] == 10
-
-
 def test_a_tick_stops_at_its_deadline() -> None:
     world = World()
     world.people(1)

@@ -52,7 +52,6 @@ class World:
         self.ledger = fakes.FakeLedger()
         self.due = fakes.FakeDue()
         self.queue = fakes.FakeChunkQueue()
-        self.dead_letters = fakes.FakeDeadLetters()
         self.rates = fakes.FakeRates()
         self.jobs = fakes.FakeJobs()
         self.job_queue = fakes.FakeJobQueue()
@@ -181,7 +180,6 @@ class World:
             ledger=self.ledger,
             due=self.due,
             queue=self.queue,
-            dead_letters=self.dead_letters,
             releaser=self.releaser,
             settler=Settler(self.ledger, self.engagements, self.counters, self.clock),
             jobs=self.jobs,

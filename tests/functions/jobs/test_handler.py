@@ -1,0 +1,160 @@
+"""The jobs function's handler over the fakes: jobs from the queue, and operators' commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from aws_lambda_powertools import Metrics
+
+from functions.jobs.handler import command, run
+from functions.jobs.wiring import Services
+from shared.access.keys import ApiKeyService
+from shared.access.workspaces import OperatorCommands, WorkspaceService
+from shared.errors import DependencyUnavailable, InvalidInput, NotFound
+from shared.ids import Ids
+from shared.jobs import Job, JobKind, JobRunner, JobState
+from shared.storage.queues import job_of
+from tests import fakes
+from tests.functions.running import Context, Log, emf, sqs_event
+
+WS = "ws_mine"
+
+
+class Step:
+    """A step of ten seconds; `then` says what comes of it."""
+
+    def __init__(self, clock: fakes.FakeClock, then: Callable[[Job], Job]) -> None:
+        self._clock = clock
+        self._then = then
+
+    def run(self, job: Job) -> Job:
+        self._clock.advance(seconds=10)
+        return self._then(job)
+
+
+class Office:
+    """The services, over fakes, with one job of three steps in the store."""
+
+    def __init__(self, then: Callable[[Job], Job] | None = None) -> None:
+        self.clock = fakes.FakeClock()
+        self.jobs = fakes.FakeJobs()
+        self.queue = fakes.FakeJobQueue()
+        self.log = Log()
+        self.job = Job("job_a", WS, JobKind.PLAN_CAMPAIGN, self.clock.now(), {})
+        self.jobs.create(self.job)
+        ids = Ids(self.clock, fakes.seeded_bytes())
+        self.api_keys = fakes.FakeApiKeys()
+        steps = {JobKind.PLAN_CAMPAIGN: Step(self.clock, then or three_steps)}
+        self.services = Services(
+            JobRunner(self.jobs, self.queue, steps, self.clock),
+            OperatorCommands(
+                WorkspaceService(fakes.FakeWorkspaces(), ids, self.clock),
+                ApiKeyService(self.api_keys, ids, self.clock, fakes.seeded_bytes()),
+            ),
+            job_of,
+            self.clock,
+            self.log.logger,
+            Metrics(namespace="Tidepost", service="jobs"),
+        )
+
+
+def three_steps(job: Job) -> Job:
+    at = job.cursor.get("at", 0) + 1
+    return job.advanced(cursor={"at": at}, progress={"at": at}, done=at == 3)
+
+
+def body(job_id: str = "job_a") -> str:
+    return json.dumps({"v": 1, "workspace": WS, "job": job_id})
+
+
+def test_a_job_is_run_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    office = Office()
+    run(office.services, sqs_event(body(), queue="jobs"), Context(300))
+
+    assert office.jobs.get(WS, "job_a").state is JobState.DONE
+    (line,) = office.log.lines
+    assert (line["job"], line["kind"], line["state"]) == ("job_a", "plan_campaign", "done")
+    assert line["progress"] == {"at": 3}
+    assert emf(capsys.readouterr().out) == {"jobs_done": 1}
+
+
+def test_the_rest_waits_for_the_next_message() -> None:
+    office = Office()
+    run(office.services, sqs_event(body(), queue="jobs"), Context(75))
+
+    assert office.jobs.get(WS, "job_a").cursor == {"at": 2}
+    assert office.queue.messages == [fakes.QueuedJob(WS, "job_a", 0)]
+
+
+def test_a_failed_job_is_an_error_in_the_log_and_its_message_is_done() -> None:
+    def broken(_: Job) -> Job:
+        raise NotFound("file", "imports/x.csv")
+
+    office = Office(broken)
+    run(office.services, sqs_event(body(), queue="jobs"), Context(300))
+
+    assert office.jobs.get(WS, "job_a").state is JobState.FAILED
+    (error,) = [line for line in office.log.lines if line["level"] == "ERROR"]
+    assert error["reason"] == "there is no file 'imports/x.csv' in this workspace"
+    assert office.queue.messages == []
+
+
+def test_what_passes_is_raised_so_that_the_message_comes_again() -> None:
+    def down(_: Job) -> Job:
+        raise DependencyUnavailable("S3 did not answer")
+
+    office = Office(down)
+    with pytest.raises(DependencyUnavailable):
+        run(office.services, sqs_event(body(), queue="jobs"), Context(300))
+    assert office.jobs.get(WS, "job_a") == office.job
+
+
+@pytest.mark.parametrize("bad", ["", "not JSON", "[]", "{}", '{"v":2,"workspace":"w","job":"j"}'])
+def test_a_body_that_is_not_ours_ends_in_the_dead_letters(bad: str) -> None:
+    with pytest.raises(InvalidInput):
+        run(Office().services, sqs_event(bad, queue="jobs"), Context(300))
+
+
+def test_an_unknown_job_ends_in_the_dead_letters() -> None:
+    with pytest.raises(NotFound):
+        run(Office().services, sqs_event(body("job_b"), queue="jobs"), Context(300))
+
+
+def test_the_first_key_is_answered_and_not_logged() -> None:
+    office = Office()
+    answer = command(office.services, {"command": "first_key", "workspace": "ann@example.com"})
+
+    assert answer["api_key"]
+    assert len(office.api_keys.keys) == 1
+    assert answer["workspace"] in office.log.text
+    for secret in (answer["api_key"], answer["api_key"].rpartition("_")[2], "ann@example.com"):
+        assert secret not in office.log.text
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"command": "last_key"},
+        {"command": ["first_key"]},
+        {"command": "first_key"},
+        {"command": "first_key", "workspace": ""},
+        {"command": "first_key", "workspace": "a\nb"},
+    ],
+)
+def test_a_bad_command_is_refused(event: dict[str, object]) -> None:
+    office = Office()
+    with pytest.raises(InvalidInput):
+        command(office.services, event)
+    assert not office.api_keys.keys
+
+
+def test_a_step_gets_a_minute_more_than_the_deadline() -> None:
+    office = Office()
+    deadline = office.clock.now() + timedelta(seconds=300)
+    office.clock.advance(seconds=235)
+    run(office.services, sqs_event(body(), queue="jobs"), Context(65))
+    assert office.clock.now() <= deadline - timedelta(seconds=50)
