@@ -119,12 +119,17 @@ class Stage:
     @property
     def removal(self) -> RemovalPolicy:
         """What becomes of data when its resource leaves the stack."""
-        return RemovalPolicy.RETAIN if self.retain else RemovalPolicy.DESTROY
+        if not self.retain:
+            return RemovalPolicy.DESTROY
+        # Not those of a first deployment that failed: they would be in the way of the next.
+        return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
     @property
     def irreplaceable(self) -> RemovalPolicy:
         """The same for what no back-up brings back: kept on AWS in every stage."""
-        return RemovalPolicy.DESTROY if self.local else RemovalPolicy.RETAIN
+        if self.local:
+            return RemovalPolicy.DESTROY
+        return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
 
 _AWS = Target(python="3.13", machine="aarch64", host=False)

@@ -1,7 +1,7 @@
 """Makes a workspace and its first API key: `python -m ops.first_key --stage dev --workspace Acme`.
 
 The key is printed once and can never be shown again. Region, profile and
-endpoint come from the environment (`AWS_REGION`, `AWS_PROFILE`,
+endpoint come from the environment (`AWS_DEFAULT_REGION`, `AWS_PROFILE`,
 `AWS_ENDPOINT_URL`), as for every AWS tool; the caller needs
 `lambda:InvokeFunction` on the stage's jobs function.
 """

@@ -1,10 +1,14 @@
-"""From the environment to the public function's services; once a container, at the first call."""
+"""From the environment to the public function's services; kept for some minutes at a time.
+
+So a link key that was added or made the current one is soon in force.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from aws_lambda_powertools import Logger, Metrics
 
@@ -19,6 +23,8 @@ from shared.storage.parameters import ParameterReader
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 
+_KEPT_S = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Public:
@@ -30,7 +36,6 @@ class Public:
     metrics: Metrics
 
 
-@cache
 def public() -> Public:
     """The services of this deployment.
 
@@ -38,6 +43,11 @@ def public() -> Public:
         ConfigurationError: the environment or the link keys are incomplete.
         DependencyUnavailable: the keys could not be read.
     """
+    return _public(int(time.monotonic() // _KEPT_S))
+
+
+@lru_cache(maxsize=1)
+def _public(_period: int) -> Public:
     settings = Settings.from_env(os.environ)
     tables.bind(settings.table_prefix, settings.region, settings.endpoint_url)
     consent = ConsentService(

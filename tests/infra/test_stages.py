@@ -16,7 +16,7 @@ DATA = {
 def test_prod_keeps_all_data(prod: Synthesis) -> None:
     for kind in DATA:
         for logical_id, resource in prod.all(kind).items():
-            assert resource["DeletionPolicy"] == "Retain", logical_id
+            assert resource["DeletionPolicy"] == "RetainExceptOnCreate", logical_id
             assert resource["UpdateReplacePolicy"] == "Retain", logical_id
 
 
@@ -39,7 +39,7 @@ def test_the_key_of_subscriber_ids_is_kept_on_aws_in_every_stage(any_stage: Synt
         if secret["Properties"]["Name"].endswith("/subscriber-id-key")
     )
     on_aws = not key["Properties"]["Name"].startswith("tidepost/local/")
-    assert key["DeletionPolicy"] == ("Retain" if on_aws else "Delete")
+    assert key["DeletionPolicy"] == ("RetainExceptOnCreate" if on_aws else "Delete")
 
 
 def test_buckets_are_private_encrypted_and_forget(any_stage: Synthesis) -> None:

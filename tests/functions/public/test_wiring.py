@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 
 from functions.public.handler import handler
-from functions.public.wiring import public
+from functions.public.wiring import _public
 from shared.audience.model import ListState, Subscriber
 from shared.ids import Ids, SubscriberIds, UnsubscribeRef
 from shared.storage import tables
@@ -35,11 +35,11 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             Name="tidepost/test/link-keys",
             SecretString=json.dumps({"current": "k1", "k1": "a" * 64}),
         )
-        public.cache_clear()
+        _public.cache_clear()
         public()
         tables.create_all()
         yield
-        public.cache_clear()
+        _public.cache_clear()
 
 
 @pytest.mark.usefixtures("deployment")
