@@ -189,7 +189,7 @@ class Transport:
             )
         response = Response(
             answer.status,
-            {name.lower(): value for name, value in answer.getheaders()},
+            {name.lower(): value for name, value in answer.msg.raw_items()},
             content,
         )
         return response, whole and not answer.will_close and answer.isclosed()

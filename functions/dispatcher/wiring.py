@@ -28,6 +28,7 @@ from shared.storage import tables
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
 from shared.storage.due import DynamoDue
+from shared.storage.lean import LeanClient
 from shared.storage.ledger import DynamoLedger
 from shared.storage.parameters import ParameterReader
 from shared.storage.queues import SqsChunkQueue, chunk_key_of
@@ -65,15 +66,14 @@ def services() -> Services:
 @lru_cache(maxsize=1)
 def _services(_period: int) -> Services:
     settings = Settings.from_env(os.environ)
-    tables.bind(settings.table_prefix, settings.region, settings.endpoint_url)
     clients = _clients()
+    credentials = credentials_of(clients.session)
+    dynamodb = Transport(dynamodb_url(settings), connect_timeout_s=2, read_timeout_s=5, pool_size=2)
+    lean = LeanClient(dynamodb, settings.region, credentials)
+    tables.bind(settings.table_prefix, settings.region, settings.endpoint_url, client=lean)
     parameters = ParameterReader(settings, clients.ssm, clients.secretsmanager)
     providers = parameters.providers()
     clock = SystemClock()
-    credentials = credentials_of(clients.session)
-    recipients = Transport(
-        dynamodb_url(settings), connect_timeout_s=2, read_timeout_s=5, pool_size=1
-    )
     senders = build_senders(providers, lambda p: _secret(parameters, p), credentials)
     keys, current = parameters.link_keys()
     dispatcher = Dispatcher(
@@ -90,7 +90,7 @@ def _services(_period: int) -> Services:
         ),
         mailings=Mailings(
             DynamoTemplates(),
-            LeanRecipients(settings, credentials, recipients),
+            LeanRecipients(settings, credentials, dynamodb),
             DynamoSuppressions(),
             UnsubscribeTokens(keys, current),
             parameters.deployment().public_url,

@@ -81,7 +81,7 @@ class CompiledTemplate:
             rendered = _render(part, self._environment, name, context).split("\x00")
             if len(rendered) != slots + 1:
                 raise TemplateInvalid(part, "a value holds a NUL character")
-            rendered.pop()
+            del rendered[-1]
             if part == "subject" and _LINE_BREAK.search("".join(rendered)):
                 raise TemplateInvalid(part, "a value puts a line break into the subject")
             values += rendered
@@ -192,7 +192,7 @@ def _render(part: str, environment: Environment, name: str, context: Mapping[str
         raise _invalid(part, error) from error
     if len(rendered) > MAX_RENDERED:
         raise TemplateInvalid(part, f"it renders to over {MAX_RENDERED} characters")
-    return _plain_slashes(part, rendered)
+    return rendered if part != "html" else _plain_slashes(part, rendered)
 
 
 def _plain_slashes(part: str, text: str) -> str:

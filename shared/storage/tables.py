@@ -27,6 +27,8 @@ from pynamodb.models import MetaProtocol, Model
 from pynamodb.transactions import TransactWrite
 
 from shared.errors import ConfigurationError, DependencyUnavailable, StaleWrite
+from shared.storage.failures import code_of, speaking_our_errors
+from shared.storage.lean import LeanClient
 
 RawItem = Mapping[str, Mapping[str, Any]]
 """An item in DynamoDB's own form, e.g. `{"sk": {"S": "sub_..."}}`."""
@@ -37,19 +39,6 @@ _PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 _MAX_PK_BYTES, _MAX_SK_BYTES = 2048, 1024
 """DynamoDB's limits: no item can have a longer key, and none an empty one."""
 
-_OPERATOR_MUST_ACT = frozenset({"AccessDeniedException", "ResourceNotFoundException"})
-_COME_BACK = frozenset(
-    {
-        None,  # no answer at all: time-out, connection refused
-        "InternalServerError",
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-        "TransactionInProgressException",
-    }
-)
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _TRANSACTION_CANCELED = "TransactionCanceledException"
 
@@ -62,6 +51,7 @@ class _Binding:
     root: Connection
     settings: Mapping[str, object]
     sleep: Callable[[float], None]
+    client: LeanClient | None
 
 
 class _OneClient(Connection):
@@ -74,8 +64,8 @@ class _OneClient(Connection):
 
     @property
     def client(self) -> Any:
-        """The shared botocore client, made on the first call."""
-        return self._root.client
+        """The shared client: the one handed to `bind`, else botocore's, made on the first call."""
+        return _binding().client or self._root.client
 
 
 _state: dict[str, _Binding] = {}
@@ -90,11 +80,13 @@ def bind(
     *,
     max_pool_connections: int = 10,
     sleep: Callable[[float], None] = time.sleep,
+    client: LeanClient | None = None,
 ) -> None:
     """Says where every model's table is: `<prefix>-<TABLE>`. Called once, from wiring.
 
     Models that are imported later are bound as well. No client is made before
     the first read or write. `max_pool_connections` is the number of threads.
+    `client` takes the place of botocore's.
     """
     settings: dict[str, object] = {
         "region": region,
@@ -105,7 +97,7 @@ def bind(
         "max_pool_connections": max_pool_connections,
     }
     root = Connection(**cast("dict[str, Any]", settings))
-    _state["binding"] = _Binding(prefix, root, settings, sleep)
+    _state["binding"] = _Binding(prefix, root, settings, sleep, client)
 
 
 def create_all() -> None:
@@ -125,24 +117,6 @@ def _binding() -> _Binding:
         raise ConfigurationError(
             "the tables are not bound to a deployment: wiring must call bind() first"
         ) from None
-
-
-@contextmanager
-def _speaking_our_errors(table: str) -> Iterator[None]:
-    try:
-        yield
-    except PynamoDBException as error:
-        code = error.cause_response_code
-        if code in _OPERATOR_MUST_ACT:
-            raise ConfigurationError(
-                f"table {table} cannot be used ({code}): check the function's role and the stack"
-            ) from error
-        if error.cause is not None and code in _COME_BACK:
-            reason = code or type(error.cause).__name__
-            raise DependencyUnavailable(
-                f"DynamoDB did not serve table {table} ({reason}); try again later"
-            ) from error
-        raise
 
 
 class TidepostModel(Model):
@@ -169,7 +143,7 @@ class TidepostModel(Model):
         """One item by a consistent read."""
         if not _can_be_key(pk, sk):
             return None
-        with _speaking_our_errors(cls.TABLE):
+        with speaking_our_errors(cls.TABLE):
             try:
                 return cls.get(pk, sk, consistent_read=True)
             except DoesNotExist:
@@ -187,7 +161,7 @@ class TidepostModel(Model):
         wanted = ({"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in dict.fromkeys(keys))
         while pending := list(islice(wanted, BATCH_GET_PAGE_LIMIT)):
             for pause in (*_PAUSES_S, None):
-                with _speaking_our_errors(cls.TABLE):
+                with speaking_our_errors(cls.TABLE):
                     table = cls._get_connection()
                     answer = table.batch_get_item(
                         cast("Sequence[str]", pending),
@@ -226,7 +200,7 @@ class TidepostModel(Model):
         """
         if not _can_be_key(pk, "-"):
             return
-        with _speaking_our_errors(cls.TABLE):
+        with speaking_our_errors(cls.TABLE):
             yield from cls.query(
                 pk,
                 where,
@@ -239,7 +213,7 @@ class TidepostModel(Model):
 
     def put(self, condition: Condition | None = None) -> bool:
         """Writes the item. False, and nothing written, if the condition does not hold."""
-        with _unless_condition_fails() as outcome, _speaking_our_errors(self.TABLE):
+        with _unless_condition_fails() as outcome, speaking_our_errors(self.TABLE):
             self.save(condition)
         return outcome.held
 
@@ -248,7 +222,7 @@ class TidepostModel(Model):
 
         False, and nothing changed, if the condition does not hold.
         """
-        with _unless_condition_fails() as outcome, _speaking_our_errors(self.TABLE):
+        with _unless_condition_fails() as outcome, speaking_our_errors(self.TABLE):
             self.update(list(actions), condition)
         return outcome.held
 
@@ -257,7 +231,7 @@ class TidepostModel(Model):
 
         False, and nothing deleted, if the condition does not hold.
         """
-        with _unless_condition_fails() as outcome, _speaking_our_errors(self.TABLE):
+        with _unless_condition_fails() as outcome, speaking_our_errors(self.TABLE):
             self.delete(condition)
         return outcome.held
 
@@ -275,7 +249,7 @@ class TidepostModel(Model):
                 for model in {(model.pk, model.sk): model for model in chunk}.values()
             ]
             for pause in (*_PAUSES_S, None):
-                with _speaking_our_errors(cls.TABLE):
+                with speaking_our_errors(cls.TABLE):
                     table = cls._get_connection()
                     answer = table.batch_write_item(put_items=pending)
                 left = (answer or {}).get("UnprocessedItems", {}).get(table.table_name, ())
@@ -348,7 +322,7 @@ def _unless_condition_fails() -> Iterator[_Outcome]:
     try:
         yield outcome
     except PynamoDBException as error:
-        if error.cause_response_code != _CONDITION_FAILED:
+        if code_of(error) != _CONDITION_FAILED:
             raise
         outcome.held = False
 
@@ -365,13 +339,13 @@ def put_together(*writes: tuple[TidepostModel, Condition | None]) -> bool:
     tables = ", ".join(dict.fromkeys(model.TABLE for model, _ in writes))
     try:
         with (
-            _speaking_our_errors(tables),
+            speaking_our_errors(tables),
             TransactWrite(connection=_binding().root) as transaction,
         ):
             for model, condition in writes:
                 transaction.save(model, condition)
     except TransactWriteError as error:
-        if error.cause_response_code != _TRANSACTION_CANCELED:
+        if code_of(error) != _TRANSACTION_CANCELED:
             raise
         reasons = [reason.code for reason in error.cancellation_reasons if reason]
         if reasons and set(reasons) <= {"ConditionalCheckFailed"}:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError
 
+from shared.clock import Clock, SystemClock
 from shared.config import SesProvider
 from shared.mail import OutgoingBatch, OutgoingRecipient, SendOutcome, Verdict
 from shared.providers.answers import (
@@ -27,6 +27,7 @@ from shared.providers.isolating import Refused
 from shared.providers.ses import addresses
 from shared.providers.ses.codes import ERRORS, NOT_VERIFIED, STATUSES, UNKNOWN_STATUS
 from shared.providers.ses.requests import Prepared, bulk, prepare, single
+from shared.sigv4 import Signer
 from shared.transport import Response, Transport
 
 SINGLE_PATH = "/v2/email/outbound-emails"
@@ -47,10 +48,17 @@ class SesSender:
     max_batch = MAX_ENTRIES
 
     def __init__(
-        self, config: SesProvider, credentials: CredentialsSource, transport: Transport
+        self,
+        config: SesProvider,
+        credentials: CredentialsSource,
+        transport: Transport,
+        clock: Clock | None = None,
     ) -> None:
         self.provider = config.name
-        self._region = config.region
+        url = urlsplit(transport.base_url)
+        self._signer = Signer(SERVICE, config.region, url.netloc)
+        self._prefix = url.path
+        self._clock = clock or SystemClock()
         self._configuration_set = config.configuration_set
         self._credentials = credentials
         self._transport = transport
@@ -94,14 +102,9 @@ class SesSender:
 
     def _signed(self, path: str, body: bytes) -> dict[str, str]:
         """The request's headers with AWS Signature Version 4."""
-        request = AWSRequest(
-            method="POST",
-            url=self._transport.base_url + path,
-            data=body,
-            headers={"Content-Type": "application/json"},
-        )
-        SigV4Auth(self._credentials(), SERVICE, self._region).add_auth(request)
-        return dict(request.headers.items())
+        headers = {"content-type": "application/json"}
+        now = self._clock.now()
+        return self._signer.sign(self._credentials(), now, self._prefix + path, body, headers)
 
 
 def _split(

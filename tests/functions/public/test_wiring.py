@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 
 from functions.public.handler import handler
-from functions.public.wiring import _public
+from functions.public.wiring import _public, public
 from shared.audience.model import ListState, Subscriber
 from shared.ids import Ids, SubscriberIds, UnsubscribeRef
 from shared.storage import tables
