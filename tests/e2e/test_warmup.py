@@ -1,0 +1,50 @@
+"""A warm-up quota is never passed, not by one message."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from local.aws import client
+from tests.e2e.conftest import World
+
+pytestmark = pytest.mark.e2e
+
+QUOTA = 7
+KEY = {"pk": {"S": "provider#postmark"}, "sk": {"S": "tokens"}}
+TABLE = "tidepost-local-rates"
+
+
+@pytest.fixture
+def warming(calm: World) -> Iterator[World]:
+    """Postmark may send QUOTA more messages today."""
+    used = tokens_used(calm)
+    tables = client("dynamodb", calm.cloud.deployed.aws_url)
+    tables.update_item(
+        TableName=TABLE,
+        Key=KEY,
+        UpdateExpression="SET quota = :quota ADD version :one",
+        ExpressionAttributeValues={":quota": {"N": str(used + QUOTA)}, ":one": {"N": "1"}},
+    )
+    yield calm
+    # No provider of this deployment is warming, so the cron lifts every quota.
+    calm.invoke("WarmingCronFunction")
+    item = tables.get_item(TableName=TABLE, Key=KEY)["Item"]
+    assert "quota" not in item
+
+
+def test_the_dispatcher_respects_the_quota(warming: World) -> None:
+    addresses = [f"person.{number}@warm.example" for number in range(400)]
+    campaign = warming.campaign([warming.list_of(addresses)])
+    warming.launch(campaign)
+    report = warming.accounted(campaign)
+    assert report["accepted"] == report["recipients"] == 400
+    assert report["by_provider"]["postmark"]["accepted"] == QUOTA
+    assert len(list(warming.sandbox.messages(provider="postmark", to="@warm.example"))) == QUOTA
+
+
+def tokens_used(world: World) -> int:
+    tables = client("dynamodb", world.cloud.deployed.aws_url)
+    item = tables.get_item(TableName=TABLE, Key=KEY, ConsistentRead=True)["Item"]
+    used: dict[str, int] = json.loads(item["used"]["S"])
+    return used[max(window for window in used if window.startswith("d"))]
