@@ -39,7 +39,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "due": {"api": "WB", "jobs": "WB", "scheduler": "RWDB", "dispatcher": "WB"},
     "rates": {"api": "R", "scheduler": "R", "dispatcher": "RW", "warming_cron": "RW"},
     "engagements": {"api": "R", "scheduler": "R", "webhooks": "WB"},
-    "counters": {"api": "R", "scheduler": "R", "aggregator": "RW"},
+    "counters": {"api": "R", "scheduler": "R", "aggregator": "RWB"},
     "jobs": {"api": "RW", "jobs": "RW", "scheduler": "R"},
     "idempotency": {"api": "RWD"},
 }

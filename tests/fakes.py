@@ -719,7 +719,10 @@ class FakeCounters:
                 total.update(counts)
         return dict(total)
 
-    def claim_first(self, engagement: Engagement) -> bool:
+    def claim_firsts(self, engagements: Sequence[Engagement]) -> list[bool]:
+        return [self._claim(engagement) for engagement in engagements]
+
+    def _claim(self, engagement: Engagement) -> bool:
         ref = engagement.ref
         key = (ref.workspace, ref.campaign, ref.chunk, ref.index, engagement.event.type.value)
         place = _place(engagement)

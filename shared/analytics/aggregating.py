@@ -81,9 +81,16 @@ class Aggregator:
         fresh = [r for r in records if number(r.sequence) > number(applied)]
         if not fresh:
             return 0
+        engagements = [record.engagement for record in fresh]
+        people = [e for e in engagements if e.event.type in _ONCE_A_PERSON and not e.event.machine]
+        firsts = {
+            id(engagement)
+            for engagement, first in zip(people, self._counters.claim_firsts(people), strict=True)
+            if first
+        }
         counts: Counter[str] = Counter()
-        for record in fresh:
-            counts.update(self._words(record.engagement))
+        for engagement in engagements:
+            counts.update(_words(engagement, first=id(engagement) in firsts))
         delta = CounterDelta(
             workspace=workspace,
             campaign=campaign,
@@ -93,17 +100,6 @@ class Aggregator:
         )
         return len(fresh) if self._counters.apply(delta) else 0
 
-    def _words(self, engagement: Engagement) -> list[str]:
-        event = engagement.event
-        words = [event.type.value]
-        if event.type in _ONCE_A_PERSON and event.machine:
-            words = [f"machine_{event.type}"]
-        elif event.type in _ONCE_A_PERSON and self._counters.claim_first(engagement):
-            words.append(f"{event.type}_first")
-        elif event.type is EventType.BOUNCED and event.bounce is not None:
-            words.append(f"{event.bounce}_bounced")
-        return [f"{event.provider}|{engagement.group}|{word}" for word in words]
-
     def _consequences(self, engagement: Engagement) -> None:
         event = engagement.event
         if event.type is EventType.COMPLAINED:
@@ -112,6 +108,18 @@ class Aggregator:
             self._suppressor.unsubscribed(engagement)
         elif event.type is EventType.BOUNCED and event.bounce is BounceKind.HARD:
             self._suppressor.hard_bounced(engagement)
+
+
+def _words(engagement: Engagement, *, first: bool) -> list[str]:
+    event = engagement.event
+    words = [event.type.value]
+    if event.type in _ONCE_A_PERSON and event.machine:
+        words = [f"machine_{event.type}"]
+    elif first:
+        words.append(f"{event.type}_first")
+    elif event.type is EventType.BOUNCED and event.bounce is not None:
+        words.append(f"{event.bounce}_bounced")
+    return [f"{event.provider}|{engagement.group}|{word}" for word in words]
 
 
 def number(sequence: str) -> int:

@@ -49,11 +49,12 @@ class CounterStore(Protocol):
         """A campaign's counts, summed over stream shards."""
         ...
 
-    def claim_first(self, engagement: Engagement) -> bool:
-        """Whether this is the first event of its type for its message.
+    def claim_firsts(self, engagements: Sequence[Engagement]) -> list[bool]:
+        """Of each, whether it is the first event of its type for its message.
 
-        Asking again for the same event gives the same answer, so a batch may
-        be applied again after a crash.
+        Asking again for the same events gives the same answers, so a batch may
+        be applied again after a crash. All events of a message must come
+        through one worker at a time, in order, as those of a stream shard do.
         """
         ...
 

@@ -88,15 +88,22 @@ class DynamoCounters:
             total.update(item.counts)
         return dict(total)
 
-    def claim_first(self, engagement: Engagement) -> bool:
-        """As the port says, in one conditional write."""
-        ref = engagement.ref
-        first = place(engagement)
-        return FirstItem(
-            f"ws#{ref.workspace}#{ref.campaign}#first#{ref.chunk:010d}",
-            f"{ref.index:05d}#{engagement.event.type.value}",
-            first=first,
-        ).put(FirstItem.pk.does_not_exist() | (FirstItem.first == first))
+    def claim_firsts(self, engagements: Sequence[Engagement]) -> list[bool]:
+        """As the port says: one batch of reads, and one of writes for what is new."""
+        keys = [_claim(engagement) for engagement in engagements]
+        holders = {
+            (item.pk, item.sk): item.first for item in FirstItem.find_many(dict.fromkeys(keys))
+        }
+        new = {}
+        for key, engagement in zip(keys, engagements, strict=True):
+            if key not in holders:
+                holders[key] = place(engagement)
+                new[key] = FirstItem(*key, first=holders[key])
+        FirstItem.put_many(new.values())
+        return [
+            holders[key] == place(engagement)
+            for key, engagement in zip(keys, engagements, strict=True)
+        ]
 
     def saw_events(self, provider: str, at: datetime) -> None:
         """As the port says; an older instant changes nothing."""
@@ -111,6 +118,14 @@ class DynamoCounters:
 
 def _key(workspace: str, campaign: str, stream_shard: str) -> tuple[str, str]:
     return f"ws#{workspace}#{campaign}", f"events#{stream_shard}"
+
+
+def _claim(engagement: Engagement) -> tuple[str, str]:
+    ref = engagement.ref
+    return (
+        f"ws#{ref.workspace}#{ref.campaign}#first#{ref.chunk:010d}",
+        f"{ref.index:05d}#{engagement.event.type.value}",
+    )
 
 
 def _heartbeat(provider: str) -> tuple[str, str]:

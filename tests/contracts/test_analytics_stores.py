@@ -250,12 +250,17 @@ def test_many_kinds_of_counts_fit_into_one_delta(counters: CounterStore) -> None
 def test_the_first_event_of_its_type_stays_the_first(counters: CounterStore) -> None:
     first, second = engagement(seconds=1), engagement(seconds=2)
 
-    assert counters.claim_first(first)
-    assert not counters.claim_first(second)
-    assert counters.claim_first(first)
-    assert counters.claim_first(engagement(EventType.CLICKED, seconds=2))
-    assert counters.claim_first(engagement(seconds=2, index=1))
-    assert counters.claim_first(engagement(seconds=2, chunk=1))
+    assert counters.claim_firsts([first]) == [True]
+    assert counters.claim_firsts([second, first]) == [False, True]
+    others = [
+        engagement(EventType.CLICKED, seconds=2),
+        engagement(seconds=2, index=1),
+        engagement(seconds=3, index=1),
+        engagement(seconds=2, chunk=1),
+    ]
+    assert counters.claim_firsts(others) == [True, True, False, True]
+    assert counters.claim_firsts(others) == [True, True, False, True]
+    assert counters.claim_firsts([]) == []
 
 
 def test_a_heartbeat_only_moves_forward(counters: CounterStore) -> None:

@@ -99,7 +99,7 @@ def crash_after_claims(counters: FakeCounters, batch: list[Record]) -> None:
     """What a worker leaves behind that dies just before it writes the counters."""
     for record in batch:
         if record.engagement.event.type in {EventType.OPENED, EventType.CLICKED}:
-            counters.claim_first(record.engagement)
+            counters.claim_firsts([record.engagement])
 
 
 def test_people_count_once_and_machines_apart() -> None:
