@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(NODE)/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
-PIP_INSTALL := -m pip install --quiet --require-hashes --progress-bar off
+PIP_INSTALL := -m pip install --quiet --quiet --require-hashes --progress-bar off
 
 .PHONY: help
 help: ## Say what can be made

@@ -529,17 +529,17 @@ class FakeLedger:
 
     def begin(self, attempt: Attempt) -> bool:
         tries = self.tries.setdefault(attempt.key, {})
-        if attempt.number in tries:
-            return False
-        tries[attempt.number] = attempt
-        return True
+        return tries.setdefault(attempt.number, attempt).owner == attempt.owner
 
     def save_outcome(self, outcome: ChunkOutcome) -> ChunkOutcome:
         stored = self.results.get(outcome.key)
+        saved = replace(outcome, version=outcome.version + 1)
+        if stored == saved:
+            return saved
         if outcome.version != (stored.version if stored else 0):
             raise StaleWrite("somebody else wrote first")
-        self.results[outcome.key] = replace(outcome, version=outcome.version + 1)
-        return self.results[outcome.key]
+        self.results[outcome.key] = saved
+        return saved
 
     def outcomes(self, workspace: str, campaign_id: str) -> Iterator[ChunkOutcome]:
         wanted = workspace, campaign_id

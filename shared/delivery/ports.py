@@ -112,11 +112,13 @@ class LedgerStore(Protocol):
         ...
 
     def begin(self, attempt: Attempt) -> bool:
-        """Records an attempt before its POST. False if that number is taken already."""
+        """Records an attempt before its POST. False if another owner has that number already."""
         ...
 
     def save_outcome(self, outcome: ChunkOutcome) -> ChunkOutcome:
         """Writes if `outcome.version` is the stored one (0: none); returns the next version.
+
+        Writing the very same once more is no error.
 
         Raises:
             StaleWrite: another writer was first.

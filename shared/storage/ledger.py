@@ -143,8 +143,11 @@ class DynamoLedger:
         return tuple(_attempt(key, item) for item in items)
 
     def begin(self, attempt: Attempt) -> bool:
-        """As the port says."""
-        return AttemptItem(
+        """As the port says.
+
+        A write that was repeated because its answer got lost finds itself there.
+        """
+        item = AttemptItem(
             _partition(attempt.key),
             f"{_prefix(attempt.key)}A#{attempt.number:04d}",
             owner=attempt.owner,
@@ -153,10 +156,14 @@ class DynamoLedger:
             assigned=attempt.assigned,
             groups=attempt.groups,
             routing=dict(attempt.routing),
-        ).put(AttemptItem.pk.does_not_exist())
+        )
+        if item.put(AttemptItem.pk.does_not_exist()):
+            return True
+        stored = AttemptItem.find(item.pk, item.sk)
+        return stored is not None and stored.owner == attempt.owner
 
     def save_outcome(self, outcome: ChunkOutcome) -> ChunkOutcome:
-        """As the port says."""
+        """As the port says; here too a repeated write may find itself there."""
         saved = replace(outcome, version=outcome.version + 1)
         item = OutcomeItem(
             _partition(saved.key),
@@ -173,6 +180,9 @@ class DynamoLedger:
             else OutcomeItem.pk.does_not_exist()
         )
         if not item.put(unchanged):
+            stored = OutcomeItem.find(item.pk, item.sk)
+            if stored is not None and _outcome(saved.key, stored) == saved:
+                return saved
             raise StaleWrite(
                 f"somebody else settled chunk {outcome.key.chunk} of {outcome.key.campaign} first:"
                 " read it again, then decide"
