@@ -17,7 +17,8 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(NODE)/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
-PIP_INSTALL := -m pip install --quiet --quiet --require-hashes --progress-bar off
+# -qq: progress is said here, and errors are still shown.
+PIP_INSTALL := -m pip install -qq --require-hashes --progress-bar off
 
 .PHONY: help
 help: ## Say what can be made
@@ -99,7 +100,7 @@ endef
 
 # The CDK CLI needs Node 20 with npm; where there is none, PyPI's wheel brings both.
 .make/node: requirements/node.txt .make/venv
-	@if node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null \
+	@if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null \
 		&& npm --version >/dev/null 2>&1; then :; else \
 		echo "-- Node into $(NODE): this machine has none of version 20 or newer"; \
 		$(PY) -m venv $(NODE); \

@@ -81,14 +81,16 @@ class Target:
 class Stage:
     """The parameters of one deployment.
 
-    `requests_per_second` and `request_burst` throttle each gateway as a whole.
-    `observed` turns on tracing and the SES event destination, which the local
-    cloud does not have.
+    `event_concurrency` is how many webhooks functions may take SES events at
+    once; None leaves it to Lambda. `requests_per_second` and `request_burst`
+    throttle each gateway as a whole. `observed` turns on tracing and the SES
+    event destination, which the local cloud does not have.
     """
 
     name: str
     target: Target
     concurrency: Concurrency
+    event_concurrency: int | None
     retain: bool
     firewall: bool
     observed: bool
@@ -152,6 +154,7 @@ def stage_of(name: str, *, reserve: bool = True) -> Stage:
             name=name,
             target=_host(),
             concurrency=Concurrency(reserved=4, bulk=2, transactional=2, reserve=reserve),
+            event_concurrency=_LEAST,  # each is a process of its own on this one machine
             retain=False,
             firewall=False,
             observed=False,
@@ -164,6 +167,7 @@ def stage_of(name: str, *, reserve: bool = True) -> Stage:
             name=name,
             target=_AWS,
             concurrency=Concurrency(reserved=8, bulk=4, transactional=4, reserve=reserve),
+            event_concurrency=None,
             retain=False,
             firewall=False,
             observed=True,
@@ -176,6 +180,7 @@ def stage_of(name: str, *, reserve: bool = True) -> Stage:
             name=name,
             target=_AWS,
             concurrency=Concurrency(reserved=60, bulk=40, transactional=20, reserve=reserve),
+            event_concurrency=None,
             retain=True,
             firewall=True,
             observed=True,

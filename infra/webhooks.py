@@ -38,6 +38,7 @@ class Webhooks(Construct):
             target=self.python.function,
             event_source_arn=resources.queues.by_name["ses-events"].queue_arn,
             batch_size=10,
+            max_concurrency=resources.stage.event_concurrency,
             report_batch_item_failures=True,
         )
         self.gateway = HttpGateway(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from local.failure import LocalCloudError
+from local.failure import Busy, LocalCloudError
 from local.http import Answer, request
 
 
@@ -26,6 +26,10 @@ class ApiError(LocalCloudError):
         )
         said = fields or self.problem.get("detail") or self.problem.get("message") or "no reason"
         super().__init__(f"{method} {path} was answered with {self.status} {self.code}: {said}")
+
+
+class ServerFault(ApiError, Busy):
+    """The API answered with a 5xx."""
 
 
 class Client:
@@ -79,5 +83,6 @@ class Client:
             sent["Content-Type"] = content_type
         answer = request(method, url, body=payload, headers=sent)
         if answer.status >= 400:
-            raise ApiError(method, f"/v1{path}", answer)
+            kind = ServerFault if answer.status >= 500 else ApiError
+            raise kind(method, f"/v1{path}", answer)
         return answer.json()

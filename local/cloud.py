@@ -25,6 +25,7 @@ from local.providers import read_providers, sandbox_providers, write_providers
 from local.seed import make_key, operate
 from local.servers import start_emulator, start_sandbox
 from local.steps import Steps
+from local.warm import warm_up
 from shared.errors import TidepostError
 
 WORKSPACE = "Local"
@@ -85,6 +86,8 @@ def running(
         with steps.step("Setting secrets, URLs and webhooks, making the first API key"):
             operate(deployed, accounts, sandbox)
             cloud = Cloud(deployed, sandbox.url, make_key(deployed, WORKSPACE))
+        with steps.step("Starting the functions"):
+            warm_up(deployed)
         _save(place, leaders, deployed=deployed, sandbox_url=sandbox.url)
         place.endpoints.touch(mode=0o600)
         place.endpoints.write_text(json.dumps(cloud.endpoints(), indent=2) + "\n")
@@ -92,7 +95,7 @@ def running(
         kept = keep
     finally:
         if not kept:
-            with _undisturbed():
+            with _undisturbed(), steps.step("Ending what was started"):
                 _end(place, leaders)
 
 
@@ -162,7 +165,8 @@ def main(arguments: list[str] | None = None) -> int:
             if options.command == "up":
                 up(place, steps, options.providers)
             else:
-                ended = end_leftovers(place)
+                with steps.step("Ending what was started"):
+                    ended = end_leftovers(place)
                 steps.say("The local cloud is down." if ended else "No local cloud was up.")
     except TidepostError as error:
         print(f"\n{error}", file=sys.stderr)
@@ -197,7 +201,7 @@ def _end(place: Place, leaders: list[Leader]) -> None:
     for leader in reversed(leaders):
         processes.end(leader)
     place.record.unlink(missing_ok=True)
-    place.remove("tmp")
+    place.remove_scratch()
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def bootstrap(place: Place, emulator: Server) -> None:
             timeout_s=_BOOTSTRAP_S,
         )
     finally:
-        place.remove("empty")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def deploy(place: Place, emulator: Server, providers: Path, *, auth: bool = False) -> Deployed:

@@ -16,6 +16,13 @@ class LocalCloudError(TidepostError):
     code = "local-cloud-error"
 
 
+class Busy(LocalCloudError):
+    """There was no answer, or none but a 5xx: the same may be asked again in a moment.
+
+    Whether a request that changes something was taken is not known.
+    """
+
+
 def with_log(message: str, log: Path) -> LocalCloudError:
     """An error that shows the last lines of a log."""
     try:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.failure import LocalCloudError
+from local.failure import Busy
 
 _TIMEOUT_S = 60.0
 
@@ -37,7 +37,7 @@ def request(
     """One request.
 
     Raises:
-        LocalCloudError: nobody answered.
+        Busy: no answer came.
     """
     wanted = urllib.request.Request(  # noqa: S310 - http URLs of the local cloud
         url, data=body, method=method, headers=dict(headers or {})
@@ -50,6 +50,6 @@ def request(
             return Answer(error.code, error.read(), dict(error.headers))
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
-        raise LocalCloudError(
+        raise Busy(
             f"{method} {url.partition('?')[0]} was not answered ({reason}); is the cloud still up?"
         ) from error

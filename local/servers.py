@@ -50,7 +50,7 @@ def start_emulator(place: Place, *, auth: bool = False) -> Server:
         LocalCloudError: it is not installed, or does not come up.
     """
     port = free_port(EMULATOR_PORT)
-    temporary = place.fresh("tmp")
+    temporary = place.fresh_scratch()
     environment = {name: os.environ[name] for name in _LANGUAGE if name in os.environ} | {
         "PATH": os.defpath,
         "HOME": str(temporary),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from local.client import Client
 from local.demo import mail
 from local.demo.people import Audience
-from local.failure import LocalCloudError
+from local.failure import Busy, LocalCloudError
 from local.sandbox_client import SandboxClient
 
 _PATIENCE_S = 180.0
@@ -46,9 +45,7 @@ def make_content(api: Client, domain: str) -> Prepared:
     return Prepared(f"news@{domain}", made["id"], template["id"])
 
 
-def import_people(
-    api: Client, list_id: str, audience: Audience, on_progress: Callable[[dict[str, Any]], None]
-) -> dict[str, Any]:
+def import_people(api: Client, list_id: str, audience: Audience) -> dict[str, Any]:
     """Imports the CSV to the list and waits until all of it is done.
 
     Returns the import's counts of rows.
@@ -62,10 +59,12 @@ def import_people(
         if time.monotonic() - moved > _PATIENCE_S:
             raise LocalCloudError(f"the import stands still: {seen['rows']}")
         time.sleep(_POLL_S)
-        now = api.get(f"/subscribers/imports/{started['id']}")
+        try:
+            now = api.get(f"/subscribers/imports/{started['id']}")
+        except Busy:
+            continue
         if now != seen:
             seen, moved = now, time.monotonic()
-            on_progress(now["progress"])
     if seen["state"] == "failed":
         raise LocalCloudError(f"the import failed: {seen['error']}")
     rows: dict[str, Any] = seen["progress"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from local.client import Client
@@ -44,7 +45,7 @@ class Show:
             prepared = make_content(self.api, self.domain)
         audience = make_audience(rows, _SEED)
         with self.steps.step(f"Importing a CSV of {audience.rows} rows"):
-            counted = import_people(self.api, prepared.list_id, audience, lambda _: None)
+            counted = import_people(self.api, prepared.list_id, audience)
         print_import(self.steps.console, audience, counted)
         wrong = [
             f"{fate.value}: {counted[fate.value]} instead of {audience.expected(fate)}"
@@ -65,19 +66,20 @@ class Show:
         self.steps.say(f"\nLaunching campaign {campaign}")
         began = time.monotonic()
         self.api.post(f"/campaigns/{campaign}/launch")
-        left: list[str] = []
+        leaving: list[Future[list[str]]] = []
 
         def look_again() -> Snapshot:
             seen = look(self.api, self.sandbox, campaign)
-            if not left and seen.report["accepted"] > 0:
-                left.extend(some_leave(self.sandbox, _LEAVERS, _SEED))
+            if not leaving and seen.report["accepted"] > 0:
+                leaving.append(aside.submit(some_leave, self.sandbox, _LEAVERS, _SEED))
             return seen
 
-        with bars(self.steps.console) as shown:
+        with ThreadPoolExecutor(1) as aside, bars(self.steps.console) as shown:
             wait(look_again, lambda s: s.all_accounted, shown.show, "sending")
             accounted = time.monotonic() - began
             snapshot = wait(look_again, lambda s: s.settled, shown.show, "counting the events")
             settled = time.monotonic() - began
+            left = [address for one in leaving for address in one.result()]
         if there := still_there(self.api, prepared.list_id, left):
             raise LocalCloudError(f"{len(there)} who left by one click are still subscribed")
         return Result(snapshot, accounted, settled, left)

@@ -75,6 +75,10 @@ def print_result(console: Console, result: Result) -> None:
     )
 
 
+# 80 columns hold them.
+_HEADINGS = {"in_doubt": "in doubt", "complained": "spam", "unsubscribed": "left"}
+
+
 def _breakdown(
     console: Console,
     title: str,
@@ -84,7 +88,7 @@ def _breakdown(
     table = Table()
     table.add_column(title, min_width=13)
     for column in columns:
-        table.add_column(column.replace("_", " "), justify="right")
+        table.add_column(_HEADINGS.get(column, column), justify="right")
     for name, words in sorted(parts.items()):
         table.add_row(name, *(str(words.get(column, 0)) for column in columns))
     console.print(table)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.client import Client
-from local.failure import LocalCloudError
+from local.failure import Busy, LocalCloudError
 from local.sandbox_client import SandboxClient
 
 PROVIDERS = ("sendgrid", "ses", "postmark")
@@ -96,22 +96,27 @@ def wait(
     what: str,
     patience_s: float = _PATIENCE_S,
 ) -> Snapshot:
-    """Looks every second until it is done.
+    """Looks every second until it is done. A look without an answer is one that saw no change.
 
     Raises:
         LocalCloudError: nothing changed for `patience_s` seconds.
     """
-    seen, moved = look_again(), time.monotonic()
-    show(seen)
-    while not done(seen):
+    seen: Snapshot | None = None
+    moved, trouble = time.monotonic(), ""
+    while time.monotonic() - moved <= patience_s:
+        try:
+            now = look_again()
+        except Busy as error:
+            trouble = str(error)
+        else:
+            if now != seen:
+                moved, trouble = time.monotonic(), ""
+            seen = now
+            show(seen)
+            if done(seen):
+                return seen
         time.sleep(_POLL_S)
-        now = look_again()
-        if now != seen:
-            moved = time.monotonic()
-        elif time.monotonic() - moved > patience_s:
-            raise LocalCloudError(
-                f"{what}: nothing has moved for {patience_s:.0f} s.\n" + "\n".join(differences(now))
-            )
-        seen = now
-        show(seen)
-    return seen
+    told = differences(seen) if seen else []
+    raise LocalCloudError(
+        "\n".join([f"{what}: nothing has moved for {patience_s:.0f} s.", trouble, *told])
+    )

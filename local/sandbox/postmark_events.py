@@ -39,7 +39,7 @@ _BOUNCES: dict[Kind, tuple[str, int, str, str]] = {
 class PostmarkChannel:
     """Six POSTs at a time."""
 
-    workers = 6
+    workers = 2
     flush_s = 0.0
     max_tries = 6
 

@@ -14,13 +14,14 @@ from local.cloud import Cloud, running
 from local.demo.preparing import Prepared
 from local.demo.show import Show
 from local.demo.summary import Result
+from local.failure import Busy
 from local.place import ROOT, Place
 from local.sandbox_client import SandboxClient
 from local.seed import make_key
 from local.steps import Steps
 
 ROWS = 600
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 _POLL_S = 0.5
 
 
@@ -29,12 +30,17 @@ def until(
 ) -> Any:
     """What `look` gives once it is done; fails if that takes longer than is patient."""
     end = time.monotonic() + patience_s
-    seen = look()
-    while not done(seen):
-        assert time.monotonic() < end, f"still not so after {patience_s:.0f} s: {seen}"
+    seen: Any = None
+    while time.monotonic() < end:
+        try:
+            seen = look()
+        except Busy as error:
+            seen = error
+        else:
+            if done(seen):
+                return seen
         time.sleep(_POLL_S)
-        seen = look()
-    return seen
+    raise AssertionError(f"still not so after {patience_s:.0f} s: {seen}")
 
 
 @dataclass(frozen=True)
