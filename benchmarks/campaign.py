@@ -36,6 +36,7 @@ from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
 from shared.storage.queues import SqsJobQueue
 from shared.storage.sender_domains import DynamoSenderDomains
+from shared.storage.settings import DynamoSettings
 from shared.storage.templates import DynamoTemplates
 
 Event = dict[str, Any]
@@ -97,6 +98,7 @@ class Pipeline:
             templates=DynamoTemplates(),
             lists=DynamoLists(),
             memberships=DynamoMemberships(),
+            settings=DynamoSettings(),
             sender_check=SenderBinding(DynamoSenderDomains()),
             jobs=DynamoJobs(),
             job_queue=SqsJobQueue(sqs, settings.jobs_queue_url),

@@ -16,18 +16,24 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured figure. `goal` is the most it should be; None: it is only reported."""
+    """One measured figure. `goal` is the most it should be, or with `at_least` the least.
+
+    Without a goal it is only reported.
+    """
 
     name: str
     value: float
     unit: str
     context: Mapping[str, Any] = field(default_factory=dict)
     goal: float | None = None
+    at_least: bool = False
 
     @property
     def met(self) -> bool:
         """Whether the goal is met; True if there is none."""
-        return self.goal is None or self.value <= self.goal
+        if self.goal is None:
+            return True
+        return self.value >= self.goal if self.at_least else self.value <= self.goal
 
 
 def write(name: str, figures: Sequence[Figure], folder: Path = RESULTS) -> Path:

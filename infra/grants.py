@@ -2,8 +2,8 @@
 
 `infra/roles.py` turns it into policies and tests/infra holds it against the
 document. Letters: R GetItem, BatchGetItem, Query; W PutItem, UpdateItem;
-D DeleteItem; B BatchWriteItem. B stands apart because BatchWriteItem deletes
-as well as it puts: whoever has it can delete.
+D DeleteItem; B BatchWriteItem; Q Query alone; P PutItem alone. B stands apart
+because BatchWriteItem deletes as well as it puts: whoever has it can delete.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 TABLES: Mapping[str, Mapping[str, str]] = {
-    "workspaces": {"api": "RWD", "jobs": "RW", "dispatcher": "R"},
+    "workspaces": {"api": "RWD", "jobs": "RW", "scheduler": "R", "dispatcher": "R"},
     "api-keys": {"api": "RW", "jobs": "W"},
     "subscribers": {
         "api": "RW",
@@ -38,10 +38,11 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     },
     "due": {"api": "WB", "jobs": "WB", "scheduler": "RWDB", "dispatcher": "WB"},
     "rates": {"api": "R", "scheduler": "R", "dispatcher": "RW", "warming_cron": "RW"},
-    "engagements": {"api": "R", "scheduler": "R", "webhooks": "WB"},
+    "engagements": {"api": "R", "jobs": "Q", "scheduler": "R", "webhooks": "WB"},
     "counters": {"api": "R", "scheduler": "R", "aggregator": "RWB"},
     "jobs": {"api": "RW", "jobs": "RW", "scheduler": "R"},
     "idempotency": {"api": "RWD"},
+    "audit": {"api": "QP", "jobs": "P"},
 }
 
 # (table, index) pairs that a function may query.
@@ -67,6 +68,9 @@ CONSUMES: Mapping[str, tuple[str, ...]] = {
 # GetObject, PutObject and ListBucket: without the last, S3 says AccessDenied of a
 # file that is not there.
 FILES: tuple[str, ...] = ("api", "jobs")
+
+# GetObject of what transactional messages keep there, and ListBucket.
+MESSAGE_FILES: tuple[str, ...] = ("dispatcher",)
 
 SECRETS: Mapping[str, tuple[str, ...]] = {
     "api": ("subscriber-id-key", "message-id-key"),
@@ -101,4 +105,6 @@ TABLE_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "W": ("dynamodb:PutItem", "dynamodb:UpdateItem"),
     "D": ("dynamodb:DeleteItem",),
     "B": ("dynamodb:BatchWriteItem",),
+    "Q": ("dynamodb:Query",),
+    "P": ("dynamodb:PutItem",),
 }

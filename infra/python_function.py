@@ -241,6 +241,6 @@ def _environment(name: str, resources: Resources) -> Mapping[str, str]:
     }
     for queue in grants.SENDS.get(name, ()):
         variables[_QUEUE_VARIABLES[queue]] = resources.queues.by_name[queue].queue_url
-    if name in grants.FILES:
+    if name in (*grants.FILES, *grants.MESSAGE_FILES):
         variables["TIDEPOST_FILES_BUCKET"] = resources.files.bucket.bucket_name
     return variables

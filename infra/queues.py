@@ -57,11 +57,6 @@ class Queues(Construct):
         )
         self.by_name: Mapping[str, sqs.Queue] = queues
 
-    @property
-    def dead_letters(self) -> Mapping[str, sqs.Queue]:
-        """The dead-letter queues by name."""
-        return {name: queue for name, queue in self.by_name.items() if name.endswith("-dlq")}
-
     def _dead_letters(self, name: str) -> sqs.Queue:
         return sqs.Queue(
             self,

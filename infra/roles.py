@@ -35,6 +35,8 @@ _SES = (
     "ses:SendBulkEmail",
     "ses:SendBulkTemplatedEmail",
 )
+# `<workspace>/messages/<message>`
+_OF_MESSAGES = "*/messages/*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +140,17 @@ def _queues(name: str, queues: Queues) -> list[iam.PolicyStatement]:
 
 
 def _files(name: str, files: Files) -> list[iam.PolicyStatement]:
-    if name not in grants.FILES:
-        return []
-    return [
-        _statement("Files", ("s3:GetObject", "s3:PutObject"), [files.bucket.arn_for_objects("*")]),
-        _statement("FilesList", ["s3:ListBucket"], [files.bucket.bucket_arn]),
-    ]
+    bucket = files.bucket
+    objects = []
+    if name in grants.FILES:
+        actions = ("s3:GetObject", "s3:PutObject")
+        objects.append(_statement("Files", actions, [bucket.arn_for_objects("*")]))
+    if name in grants.MESSAGE_FILES:
+        of_messages = bucket.arn_for_objects(_OF_MESSAGES)
+        objects.append(_statement("MessageFiles", ["s3:GetObject"], [of_messages]))
+    if objects:
+        objects.append(_statement("FilesList", ["s3:ListBucket"], [bucket.bucket_arn]))
+    return objects
 
 
 def _secrets(name: str, resources: Resources) -> list[iam.PolicyStatement]:
@@ -209,6 +216,10 @@ def _wildcards(name: str, resources: Resources) -> dict[str, str]:
         found[wildcard("*")] = "X-Ray's actions take no resource."
     if name in grants.FILES:
         found[wildcard("/*", of=resources.files.bucket)] = "Keys of uploads are made at run time."
+    if name in grants.MESSAGE_FILES:
+        found[wildcard(f"/{_OF_MESSAGES}", of=resources.files.bucket)] = (
+            "Keys are a workspace's and a message's, both made at run time."
+        )
     if name in grants.SES_SENDERS:
         accounts = [p for p in resources.providers.providers if isinstance(p, SesProvider)]
         for resource in _ses_resources(accounts):

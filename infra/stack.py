@@ -116,7 +116,7 @@ class TidepostStack(Stack):
             self,
             "Monitoring",
             stage=stage,
-            dead_letters=resources.queues.dead_letters,
+            queues=resources.queues.by_name,
             functions=functions,
             email=choices.alarm_email,
         )

@@ -33,6 +33,7 @@ _TABLES = (
     "counters",
     "jobs",
     "idempotency",
+    "audit",
 )
 
 _INDEXES = {

@@ -11,7 +11,7 @@ from shared.errors import ConfigurationError
 
 TABLES = (
     "workspaces", "api-keys", "subscribers", "memberships", "suppressions", "campaigns", "ledger",
-    "due", "rates", "engagements", "counters", "jobs", "idempotency",
+    "due", "rates", "engagements", "counters", "jobs", "idempotency", "audit",
 )  # fmt: skip
 FUNCTIONS = (
     "api", "jobs", "scheduler", "dispatcher", "webhooks", "aggregator", "public", "warming_cron",
@@ -19,7 +19,11 @@ FUNCTIONS = (
 DEAD_LETTERS = (
     "bulk-dlq", "transactional-dlq", "jobs-dlq", "ses-events-dlq", "aggregator-dlq",
 )  # fmt: skip
-_SAID = ("scheduler-dead_letters_fed_back", "jobs-jobs_failed")
+_SAID = (
+    "bulk-age", "transactional-age", "scheduler-dead_letters_fed_back",
+    "scheduler-campaigns_stopped", "scheduler-oldest_waiting_s", "scheduler-in_doubt",
+    "scheduler-silent_providers", "jobs-jobs_failed",
+)  # fmt: skip
 GATEWAYS = ("api", "webhooks", "public")
 OUTPUTS = ("ApiId", "WebhooksApiId", "PublicApiId", "ApiUrl", "WebhooksUrl", "PublicUrl")
 SES_EVENTS = frozenset(
@@ -90,7 +94,7 @@ class StageFacts:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """Every alarm: for each dead-letter queue, each function, and what functions say."""
+        """Every alarm: per dead-letter queue and function, on old messages, and on what is said."""
         queues = (f"{self.prefix}-{name}" for name in DEAD_LETTERS)
         functions = (f"{self.prefix}-{name}-errors" for name in FUNCTIONS)
         return (*queues, *functions, *(f"{self.prefix}-{name}" for name in _SAID))

@@ -18,8 +18,9 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from shared.delivery.rates import Limits
+from shared.delivery.rates import GroupLimits, Limits
 from shared.errors import ConfigurationError
+from shared.mail import MailboxGroup
 
 _NAME = r"^[a-z][a-z0-9-]{0,30}$"
 
@@ -31,16 +32,35 @@ class _Model(BaseModel):
 M = TypeVar("M", bound=_Model)
 
 
+class GroupRateLimits(_Model):
+    """Messages to one mailbox group per window; a window that is left out has no limit."""
+
+    per_hour: int | None = Field(default=None, gt=0)
+    per_day: int | None = Field(default=None, gt=0)
+
+
 class RateLimits(_Model):
     """Messages per window; a window that is left out has no limit."""
 
     per_second: float | None = Field(default=None, gt=0)
     per_hour: int | None = Field(default=None, gt=0)
     per_day: int | None = Field(default=None, gt=0)
+    groups: dict[MailboxGroup, GroupRateLimits] = Field(
+        default_factory=dict, description="Further limits per mailbox group"
+    )
+    transactional_reserve: float = Field(
+        default=0.05, ge=0, le=0.5, description="Share of every window that bulk mail leaves free"
+    )
 
     def as_limits(self) -> Limits:
         """For the token buckets."""
-        return Limits(self.per_second, self.per_hour, self.per_day)
+        groups = {
+            group.value: GroupLimits(own.per_hour, own.per_day)
+            for group, own in self.groups.items()
+        }
+        return Limits(
+            self.per_second, self.per_hour, self.per_day, groups, self.transactional_reserve
+        )
 
 
 class _Provider(_Model):

@@ -11,7 +11,8 @@
     ├── NotFound                  nothing of that id in this workspace
     ├── Conflict                  the request does not fit the present state
     │   ├── AlreadyExists         an item of that name or id is there already
-    │   └── WrongState            e.g. launching a campaign twice
+    │   ├── WrongState            e.g. launching a campaign twice
+    │   └── ConfirmationRequired  a launch to very many people; say that it is meant
     ├── StaleWrite                somebody else wrote first: read again, then decide
     ├── ForgedToken               an id or token whose MAC does not verify
     ├── WebhookRejected
@@ -117,6 +118,19 @@ class WrongState(Conflict):
     """The item's state does not allow this, e.g. launching a campaign twice."""
 
     code = "wrong-state"
+
+
+class ConfirmationRequired(Conflict):
+    """A launch that would reach more people than the workspace lets pass unasked."""
+
+    code = "confirmation-required"
+
+    def __init__(self, recipients: int, ask_above: int) -> None:
+        self.recipients = recipients
+        super().__init__(
+            f"this would go to about {recipients} people, more than the {ask_above} above which"
+            f' the workspace asks; send {{"confirm_recipients": {recipients}}} if it is meant'
+        )
 
 
 class StaleWrite(TidepostError):

@@ -35,8 +35,8 @@ _KEY_ID = re.compile(r"[A-Za-z0-9_-]+")
 _UNSUBSCRIBE = b"unsubscribe\n"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
-WORKSPACE, CAMPAIGN, SUBSCRIBER, LIST, TEMPLATE, MESSAGE, JOB, API_KEY, DOMAIN = (
-    "ws", "cmp", "sub", "lst", "tpl", "msg", "job", "key", "dom",
+WORKSPACE, CAMPAIGN, SUBSCRIBER, LIST, TEMPLATE, MESSAGE, JOB, API_KEY, DOMAIN, AUDIT = (
+    "ws", "cmp", "sub", "lst", "tpl", "msg", "job", "key", "dom", "aud",
 )  # fmt: skip
 
 

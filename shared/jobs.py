@@ -21,6 +21,7 @@ class JobKind(StrEnum):
     """What a job does."""
 
     PLAN_CAMPAIGN = "plan_campaign"
+    RETRY_CAMPAIGN = "retry_campaign"
     IMPORT_SUBSCRIBERS = "import_subscribers"
     DELETE_SUBSCRIBER = "delete_subscriber"
 

@@ -101,6 +101,68 @@ class OutgoingRecipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message.
+
+    `content` is base64, which is how each ESP takes it. With a `content_id`
+    the file is inline: the HTML part shows it as `cid:<content_id>`.
+    """
+
+    filename: str
+    content_type: str
+    content: str
+    content_id: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file itself."""
+        return len(self.content) * 3 // 4 - self.content[-2:].count("=")
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What only a single message may have; a batch of several recipients has none.
+
+    `cc` and `bcc` get the same mail as the recipient. `metadata` is the
+    caller's own words, which come back in the ESP's reports.
+    """
+
+    cc: tuple[Mailbox, ...] = ()
+    bcc: tuple[Mailbox, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a message asks of an ESP: bytes once its files are base64, and the files' names."""
+
+    size: int
+    filenames: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What an ESP takes in one message. `forbidden` are file name extensions, in lower case."""
+
+    max_bytes: int | None = None
+    forbidden: frozenset[str] = frozenset()
+
+    def refusal(self, load: Load) -> str:
+        """`too_large`, `forbidden_file_type`, or nothing if the ESP takes the message."""
+        if self.max_bytes is not None and load.size > self.max_bytes:
+            return TOO_LARGE
+        if any(name.lower().rpartition(".")[2] in self.forbidden for name in load.filenames):
+            return FORBIDDEN_FILE_TYPE
+        return ""
+
+
+UNLIMITED = Capacity()
+TOO_LARGE = "too_large"
+FORBIDDEN_FILE_TYPE = "forbidden_file_type"
+
+
+@dataclass(frozen=True, slots=True)
 class OutgoingBatch:
     """What one call of `EmailSender.send` posts. `tags` and ids hold no personal data."""
 
@@ -113,6 +175,7 @@ class OutgoingBatch:
     reply_to: Mailbox | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    extras: Extras | None = None
 
     def only(self, recipients: Sequence[OutgoingRecipient]) -> OutgoingBatch:
         """The same mail to fewer people."""
@@ -126,6 +189,7 @@ class OutgoingBatch:
             reply_to=self.reply_to,
             headers=self.headers,
             tags=self.tags,
+            extras=self.extras,
         )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
-from shared.access.model import ApiKey, DomainState, SenderDomain, Workspace
+from shared.access.model import ApiKey, AuditEntry, DomainState, SenderDomain, Workspace
 from shared.analytics.model import CounterDelta, Engagement
 from shared.audience.model import MailingList, Subscriber, Suppression, SuppressionReason
 from shared.audience.ports import SHARDS
@@ -32,6 +32,7 @@ from shared.delivery.model import (
 )
 from shared.delivery.rates import BucketState
 from shared.delivery.states import CampaignState
+from shared.delivery.workspace import Switch, WorkspaceSettings
 from shared.errors import (
     AlreadyExists,
     Conflict,
@@ -382,6 +383,37 @@ class FakeSenderDomains:
         return cut(rest, limit, lambda one: one.id)
 
 
+class FakeAuditLog:
+    """`AuditLog`."""
+
+    def __init__(self) -> None:
+        self.entries: dict[tuple[str, str], AuditEntry] = {}
+
+    def append(self, entry: AuditEntry) -> None:
+        if (entry.workspace, entry.id) in self.entries:
+            raise AlreadyExists(f"there is an audit entry {entry.id} already")
+        self.entries[entry.workspace, entry.id] = entry
+
+    def page(
+        self,
+        workspace: str,
+        *,
+        oldest: datetime,
+        newest: datetime,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page[AuditEntry]:
+        after = resume(cursor) or "~"
+        if cursor and not after[:4].isdigit():
+            raise InvalidInput(BAD_CURSOR)
+        months = to_iso(oldest)[:7], to_iso(newest)[:7]
+        of_workspace = [e for (ws, _), e in self.entries.items() if ws == workspace]
+        known = {f"{to_iso(e.at)}#{e.id}": e for e in of_workspace}
+        keys = sorted((k for k in known if k < after), reverse=True)
+        found = (known[key] for key in keys if months[0] <= key[:7] <= months[1])
+        return cut(found, limit, lambda e: f"{to_iso(e.at)}#{e.id}")
+
+
 class FakeTxt:
     """`TxtLookup`; `down` makes it behave as if no resolver answered."""
 
@@ -503,8 +535,13 @@ class FakeCampaigns:
         )
 
     def active(self) -> Iterator[Campaign]:
-        live = {CampaignState.PLANNING, CampaignState.SENDING, CampaignState.PAUSED}
-        return iter([c for c in self.by_key.values() if c.state in live])
+        over = {
+            CampaignState.DRAFT,
+            CampaignState.SENT,
+            CampaignState.CANCELLED,
+            CampaignState.FAILED,
+        }
+        return iter([c for c in self.by_key.values() if c.state not in over])
 
 
 class FakeLedger:
@@ -544,6 +581,12 @@ class FakeLedger:
     def outcomes(self, workspace: str, campaign_id: str) -> Iterator[ChunkOutcome]:
         wanted = workspace, campaign_id
         return iter([o for k, o in self.results.items() if (k.workspace, k.campaign) == wanted])
+
+    def outcomes_of(
+        self, workspace: str, campaign_id: str, chunks: Sequence[int]
+    ) -> Mapping[int, ChunkOutcome]:
+        found = {o.key.chunk: o for o in self.outcomes(workspace, campaign_id)}
+        return {number: found[number] for number in chunks if number in found}
 
 
 class FakeDue:
@@ -585,6 +628,37 @@ class FakeRates:
         state = self.load(provider)
         if state.quota != quota:
             self.states[provider] = replace(state, quota=quota, version=state.version + 1)
+
+
+class FakeSettings:
+    """`SettingsStore`."""
+
+    def __init__(self) -> None:
+        self.by_workspace: dict[str, WorkspaceSettings] = {}
+
+    def get(self, workspace: str) -> WorkspaceSettings:
+        return self.by_workspace.get(workspace, WorkspaceSettings())
+
+    def save(self, workspace: str, settings: WorkspaceSettings) -> WorkspaceSettings:
+        if settings.version != self.get(workspace).version:
+            raise StaleWrite("somebody else wrote first")
+        self.by_workspace[workspace] = replace(settings, version=settings.version + 1)
+        return self.by_workspace[workspace]
+
+
+class FakeSwitches:
+    """`SwitchStore`. `reads` counts the calls."""
+
+    def __init__(self) -> None:
+        self.switches: dict[str, Switch] = {}
+        self.reads = 0
+
+    def get(self, workspaces: Sequence[str]) -> Mapping[str, Switch]:
+        self.reads += 1
+        return {name: self.switches.get(name, Switch()) for name in workspaces}
+
+    def put(self, workspace: str, switch: Switch) -> None:
+        self.switches[workspace] = switch
 
 
 class FakeWarmups:

@@ -111,7 +111,7 @@ class Api:
 
 def _documents(api: Api) -> list[Endpoint]:
     return [
-        Endpoint("GET", path, api.document, "docs", None, HTTPStatus.OK, once=False, upload=False)
+        Endpoint("GET", path, api.document, "docs", None, HTTPStatus.OK, once=False)
         for path in (DOCS, DOCUMENT)
     ]
 

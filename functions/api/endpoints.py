@@ -27,7 +27,7 @@ class Endpoint:
     """One route. `scope` is None where no API key is asked for.
 
     `once` says that an `Idempotency-Key` is honoured, `upload` that the body
-    is a file and not JSON.
+    is a file and not JSON, `large` that the JSON may hold files.
     """
 
     method: str
@@ -37,7 +37,8 @@ class Endpoint:
     scope: Scope | None
     status: HTTPStatus
     once: bool
-    upload: bool
+    upload: bool = False
+    large: bool = False
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -81,9 +82,10 @@ class Endpoints:
         status: HTTPStatus = HTTPStatus.OK,
         once: bool = True,
         upload: bool = False,
+        large: bool = False,
     ) -> Callable[[F], F]:
         """Declares a route that makes something or acts."""
-        return self._declare("POST", rule, scope, status, once=once, upload=upload)
+        return self._declare("POST", rule, scope, status, once=once, upload=upload, large=large)
 
     def put(self, rule: str, *, scope: Scope) -> Callable[[F], F]:
         """Declares a route that replaces something."""
@@ -108,6 +110,7 @@ class Endpoints:
         *,
         once: bool,
         upload: bool = False,
+        large: bool = False,
     ) -> Callable[[F], F]:
         def declare(call: F) -> F:
             self.declared.append(
@@ -120,6 +123,7 @@ class Endpoints:
                     status=status,
                     once=once,
                     upload=upload,
+                    large=large,
                 )
             )
             return call

@@ -19,6 +19,9 @@ from shared.errors import Forbidden
 MAX_JSON_BYTES = 1024 * 1024
 """A body of JSON: templates are the largest, and mail above 102 KB is clipped by Gmail."""
 
+MAX_LARGE_BYTES = 5 * 1024 * 1024
+"""JSON with attachments: what fits, with quotes escaped, into the 6 MB that Lambda takes."""
+
 MAX_UPLOAD_BYTES = 4 * 1024 * 1024
 """An import: what fits, in base64, into the 6 MB that Lambda takes."""
 
@@ -65,7 +68,9 @@ def _check_scope(key: ApiKey, scope: Scope) -> None:
 
 def _body(visit: Visit, endpoint: Endpoint) -> bytes:
     text = visit.event.body or ""
-    limit = MAX_UPLOAD_BYTES if endpoint.upload else MAX_JSON_BYTES
+    limit = MAX_JSON_BYTES
+    if endpoint.upload or endpoint.large:
+        limit = MAX_UPLOAD_BYTES if endpoint.upload else MAX_LARGE_BYTES
     # Base64 makes four characters of three bytes: what is surely too long is not decoded.
     if len(text) > limit * 4 // 3 + 4:
         raise _too_large(limit)

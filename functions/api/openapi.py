@@ -38,7 +38,10 @@ TAGS = {
     "sender-domains": "The domains that a workspace may send from",
     "campaigns": "One mail to everybody on some lists",
     "messages": "One mail to one person",
+    "sending": "The workspace's kill switch",
+    "settings": "Defaults and thresholds of the workspace's sending",
     "keys": "API keys",
+    "audit": "Who did what",
     "health": "Whether the API answers",
 }
 

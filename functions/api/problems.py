@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from shared.errors import (
     ConfigurationError,
+    ConfirmationRequired,
     Conflict,
     DependencyUnavailable,
     FieldProblem,
@@ -53,6 +54,7 @@ _TITLES: Mapping[str, str] = {
     "forged-token": "That is not an id of Tidepost's",
     "conflict": "The request does not fit the present state",
     "already-exists": "There is one already",
+    "confirmation-required": "This reaches many people; confirm that it is meant",
     "wrong-state": "The state does not allow this",
     "stale-write": "Somebody else was faster",
     "dependency-unavailable": "A service that is needed does not answer",
@@ -93,6 +95,8 @@ class Problem:
     detail: str
     errors: Sequence[FieldProblem] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Members of this problem's own, beside those that all have."""
 
     def body(self, instance: str) -> str:
         """The document as JSON. `instance` is the request's id, as the logs have it."""
@@ -102,6 +106,7 @@ class Problem:
             "status": int(self.status),
             "detail": self.detail,
             "instance": instance,
+            **self.facts,
         }
         if self.errors:
             document["errors"] = [{"field": e.field, "reason": e.reason} for e in self.errors]
@@ -142,8 +147,11 @@ def _of_ours(error: TidepostError) -> Problem:
         headers["WWW-Authenticate"] = 'Bearer realm="tidepost"'
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after)
+    facts = {}
+    if isinstance(error, ConfirmationRequired):
+        facts["recipients"] = error.recipients
     title = _TITLES.get(error.code, status.phrase)
-    return Problem(status, error.code, title, str(error), errors, headers)
+    return Problem(status, error.code, title, str(error), errors, headers, facts)
 
 
 def _of_validation(error: RequestValidationError) -> Problem:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
 
+from shared.access.audit import AuditTrail
 from shared.access.domains import SenderDomainService
 from shared.access.keys import ApiKeyService
 from shared.analytics.ports import EngagementStore
@@ -16,6 +17,11 @@ from shared.clock import Clock
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
 from shared.delivery.messages import MessageService
+from shared.delivery.recipients import RecipientListing
+from shared.delivery.retrying import RetryService
+from shared.delivery.settings import SettingsService
+from shared.delivery.settling_by_hand import HandSettler
+from shared.delivery.switches import SwitchService
 from shared.ids import MessageIds
 from shared.jobs import JobStore
 
@@ -26,6 +32,7 @@ class Services:
 
     stage: str
     clock: Clock
+    audit: AuditTrail
     keys: ApiKeyService
     domains: SenderDomainService
     subscribers: SubscriberService
@@ -34,7 +41,12 @@ class Services:
     jobs: JobStore
     templates: TemplateService
     campaigns: CampaignService
+    recipients: RecipientListing
+    retries: RetryService
     messages: MessageService
+    hand_settler: HandSettler
+    settings: SettingsService
+    switches: SwitchService
     engagements: EngagementStore
     message_ids: MessageIds
     answers: BasePersistenceLayer

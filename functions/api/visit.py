@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from functions.api.endpoints import Endpoint
 from functions.api.services import Services
-from shared.access.model import ApiKey
+from shared.access.model import ApiKey, AuditAction
 
 CONTEXT_KEY = "visit"
 
@@ -43,6 +43,8 @@ class Call:
     key: ApiKey
     body: bytes
     content_type: str
+    once: str
+    """The request's idempotency key with its route; empty if it has none."""
 
     @property
     def workspace(self) -> str:
@@ -54,12 +56,28 @@ class Call:
         """Who did it, for records."""
         return f"api:{self.key.id}"
 
+    def record(self, action: AuditAction, target: str, **details: Any) -> None:
+        """Writes on the audit log what the caller has just done to `target`, an id.
+
+        Raises:
+            DependencyUnavailable: it was done and is not on the log.
+        """
+        self.services.audit.record(self.workspace, self.source, action, target, details)
+
 
 def current_call(request: Request) -> Call:
     """Dependency of every route that asks for a key; the gate has checked it by then."""
     visit: Visit = request.context[CONTEXT_KEY]
     assert visit.key is not None  # noqa: S101  # the gate lets nobody in without one
-    return Call(visit.services, visit.key, visit.body, visit.header("content-type") or "")
+    idempotency_key = visit.header("idempotency-key")
+    once = f"{visit.event.http_method} {visit.event.path}\n{idempotency_key}"
+    return Call(
+        visit.services,
+        visit.key,
+        visit.body,
+        visit.header("content-type") or "",
+        once if idempotency_key else "",
+    )
 
 
 def current_services(request: Request) -> Services:

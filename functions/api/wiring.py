@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
 from functions.api.app import Api
 from functions.api.services import Services
+from shared.access.audit import AuditTrail
 from shared.access.domains import SenderDomainService
 from shared.access.keys import ApiKeyService
 from shared.access.senders import SenderBinding
@@ -21,9 +22,16 @@ from shared.config import Settings
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
 from shared.delivery.messages import MessageService
+from shared.delivery.recipients import RecipientListing
+from shared.delivery.retrying import RetryService
+from shared.delivery.settings import SettingsService
+from shared.delivery.settling_by_hand import HandSettler
+from shared.delivery.switches import SwitchService
 from shared.ids import Ids, MessageIds, SubscriberIds
+from shared.providers.registry import candidates
 from shared.storage import tables
 from shared.storage.api_keys import DynamoApiKeys
+from shared.storage.audit import DynamoAuditLog
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
@@ -38,8 +46,10 @@ from shared.storage.memberships import DynamoMemberships
 from shared.storage.parameters import ParameterReader
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue
 from shared.storage.sender_domains import DynamoSenderDomains
+from shared.storage.settings import DynamoSettings
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
+from shared.storage.switches import DynamoSwitches
 from shared.storage.templates import DynamoTemplates
 
 
@@ -72,7 +82,8 @@ def _services(settings: Settings, clients: Clients) -> Services:
     lists, memberships, templates = DynamoLists(), DynamoMemberships(), DynamoTemplates()
     ledger, engagements, jobs = DynamoLedger(), DynamoEngagements(), DynamoJobs()
     job_queue = SqsJobQueue(clients.sqs, settings.jobs_queue_url)
-    sender_domains = DynamoSenderDomains()
+    blobs = S3Blobs(clients.s3, settings.files_bucket)
+    sender_domains, workspace_settings = DynamoSenderDomains(), DynamoSettings()
     senders = SenderBinding(sender_domains)
     domains = SenderDomainService(
         sender_domains,
@@ -84,6 +95,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
     return Services(
         stage=settings.stage,
         clock=clock,
+        audit=AuditTrail(DynamoAuditLog(), ids, clock),
         keys=ApiKeyService(DynamoApiKeys(), ids, clock, os.urandom),
         domains=domains,
         subscribers=SubscriberService(
@@ -99,7 +111,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
         ),
         lists=ListService(lists, ids, clock),
         imports=ImportService(
-            blobs=S3Blobs(clients.s3, settings.files_bucket),
+            blobs=blobs,
             lists=lists,
             jobs=jobs,
             job_queue=job_queue,
@@ -115,12 +127,26 @@ def _services(settings: Settings, clients: Clients) -> Services:
             templates=templates,
             lists=lists,
             memberships=memberships,
+            settings=workspace_settings,
             sender_check=senders,
             jobs=jobs,
             job_queue=job_queue,
             ids=ids,
             clock=clock,
         ),
+        recipients=RecipientListing(DynamoCampaigns(), ledger, message_ids),
+        retries=RetryService(
+            campaigns=DynamoCampaigns(),
+            ledger=ledger,
+            sender_check=senders,
+            jobs=jobs,
+            job_queue=job_queue,
+            ids=ids,
+            clock=clock,
+        ),
+        hand_settler=HandSettler(ledger, message_ids),
+        settings=SettingsService(workspace_settings),
+        switches=SwitchService(DynamoSwitches(), clock),
         messages=MessageService(
             ledger=ledger,
             queue=SqsChunkQueue(
@@ -129,6 +155,8 @@ def _services(settings: Settings, clients: Clients) -> Services:
             due=DynamoDue(),
             engagements=engagements,
             templates=templates,
+            blobs=blobs,
+            candidates=lambda: candidates(parameters.providers()),
             sender_check=senders,
             message_ids=message_ids,
             subscriber_ids=subscriber_ids,

@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.dispatcher.wiring import Services, services
-from shared.delivery.dispatch import Run
+from shared.delivery.recording import Run
 
 _SPARE = timedelta(seconds=20)
 """What is left of the time-out for recording the last answers of the ESPs."""

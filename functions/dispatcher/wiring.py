@@ -20,11 +20,12 @@ from shared.delivery.dispatch import Dispatcher
 from shared.delivery.mailing import Mailings
 from shared.delivery.model import ChunkKey
 from shared.delivery.posting import Poster
-from shared.delivery.routing import Candidate
+from shared.delivery.switches import Switches
 from shared.delivery.tokens import Tokens
 from shared.ids import MessageIds, UnsubscribeTokens
-from shared.providers.registry import build_senders
+from shared.providers.registry import build_senders, candidates
 from shared.storage import tables
+from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
 from shared.storage.due import DynamoDue
@@ -36,6 +37,7 @@ from shared.storage.rates import DynamoRates
 from shared.storage.recipients import LeanRecipients, credentials_of, dynamodb_url
 from shared.storage.sender_domains import DynamoSenderDomains
 from shared.storage.suppressions import DynamoSuppressions
+from shared.storage.switches import DynamoSwitches
 from shared.storage.templates import DynamoTemplates
 from shared.transport import Transport
 
@@ -89,18 +91,18 @@ def _services(_period: int) -> Services:
             random.Random(),  # noqa: S311  # jitter between workers
         ),
         mailings=Mailings(
-            DynamoTemplates(),
-            LeanRecipients(settings, credentials, dynamodb),
-            DynamoSuppressions(),
-            UnsubscribeTokens(keys, current),
-            parameters.deployment().public_url,
+            templates=DynamoTemplates(),
+            recipients=LeanRecipients(settings, credentials, dynamodb),
+            suppressions=DynamoSuppressions(),
+            unsubscribe=UnsubscribeTokens(keys, current),
+            public_url=parameters.deployment().public_url,
+            blobs=S3Blobs(clients.s3, settings.files_bucket),
         ),
         message_ids=MessageIds(parameters.message_id_key()),
         sender_check=SenderBinding(DynamoSenderDomains()),
-        candidates=tuple(
-            Candidate(p.name, p.weight, senders[p.name].cannot_take) for p in providers.providers
-        ),
+        candidates=candidates(providers),
         poster=Poster(senders, clock, time.sleep, ThreadPoolExecutor(len(senders))),
+        switches=Switches(DynamoSwitches(), clock),
         clock=clock,
         new_owner=lambda: secrets.token_hex(6),
     )

@@ -9,6 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.jobs.wiring import Services, services
+from shared.delivery.switches import DEPLOYMENT
 from shared.errors import FieldProblem, InvalidInput
 from shared.jobs import JobState
 
@@ -42,13 +43,24 @@ def run(own: Services, event: dict[str, Any], context: LambdaContext) -> None:
 
 
 def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
-    """`{"command": "first_key", "workspace": <name>}`; its answer holds the key, no log does.
+    """What an operator asks for; the answer of `first_key` holds the key, no log does.
+
+    - `{"command": "first_key", "workspace": <name>}`
+    - `{"command": "kill_switch", "on": <bool>, "reason": <text>}`: `on` stops all sending
 
     Raises:
-        InvalidInput: no such command, or a bad name.
+        InvalidInput: no such command, a bad name, or no reason to stop.
     """
-    if event.get("command") != "first_key":
-        raise InvalidInput(FieldProblem("command", "is not one of: first_key"))
-    answer = own.commands.first_key(str(event.get("workspace", "")))
-    own.logger.info("first key issued", extra={"workspace": answer["workspace"]})
-    return answer
+    match event.get("command"):
+        case "first_key":
+            answer = own.commands.first_key(str(event.get("workspace", "")))
+            own.logger.info("first key issued", extra={"workspace": answer["workspace"]})
+            return answer
+        case "kill_switch" if isinstance(event.get("on"), bool):
+            enabled = not event["on"]
+            reason = str(event.get("reason", ""))
+            own.switches.put(DEPLOYMENT, enabled=enabled, reason=reason, by="operator")
+            own.logger.warning("kill switch", extra={"sending": enabled})
+            return {"sending": "on" if enabled else "off"}
+        case _:
+            raise InvalidInput(FieldProblem("command", "is not one of: first_key, kill_switch"))

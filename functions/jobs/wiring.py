@@ -9,6 +9,7 @@ from functools import cache
 
 from aws_lambda_powertools import Logger, Metrics
 
+from shared.access.audit import AuditTrail
 from shared.access.keys import ApiKeyService
 from shared.access.workspaces import OperatorCommands, WorkspaceService
 from shared.audience.deleting import DeleteSubscriberStep
@@ -17,14 +18,18 @@ from shared.clock import Clock, SystemClock
 from shared.config import Settings
 from shared.delivery.planning import PlanStep
 from shared.delivery.release import Releaser
+from shared.delivery.retrying import RetryStep
+from shared.delivery.switches import Switches, SwitchService
 from shared.ids import Ids, SubscriberIds
 from shared.jobs import JobKind, JobRunner, JobStep
 from shared.storage import tables
 from shared.storage.api_keys import DynamoApiKeys
+from shared.storage.audit import DynamoAuditLog
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
 from shared.storage.due import DynamoDue
+from shared.storage.engagements import DynamoEngagements
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
 from shared.storage.memberships import DynamoMemberships
@@ -32,6 +37,7 @@ from shared.storage.parameters import ParameterReader
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue, job_of
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
+from shared.storage.switches import DynamoSwitches
 from shared.storage.workspaces import DynamoWorkspaces
 
 
@@ -41,6 +47,7 @@ class Services:
 
     runner: JobRunner
     commands: OperatorCommands
+    switches: SwitchService
     job_of: Callable[[str], tuple[str, str]]
     clock: Clock
     logger: Logger
@@ -67,7 +74,9 @@ def services() -> Services:
         OperatorCommands(
             WorkspaceService(DynamoWorkspaces(), ids, clock),
             ApiKeyService(DynamoApiKeys(), ids, clock, os.urandom),
+            AuditTrail(DynamoAuditLog(), ids, clock),
         ),
+        SwitchService(DynamoSwitches(), clock),
         job_of,
         clock,
         Logger(service="jobs"),
@@ -81,9 +90,13 @@ def _steps(
     subscribers, memberships = DynamoSubscribers(), DynamoMemberships()
     campaigns = DynamoCampaigns()
     queue = SqsChunkQueue(clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url)
-    releaser = Releaser(campaigns, queue, DynamoDue(), clock)
+    switches = Switches(DynamoSwitches(), clock)
+    releaser = Releaser(campaigns, queue, DynamoDue(), switches, clock)
     return {
         JobKind.PLAN_CAMPAIGN: PlanStep(campaigns, DynamoLedger(), memberships, releaser),
+        JobKind.RETRY_CAMPAIGN: RetryStep(
+            campaigns, DynamoLedger(), DynamoEngagements(), DynamoDue(), clock
+        ),
         JobKind.IMPORT_SUBSCRIBERS: ImportStep(
             subscribers=subscribers,
             memberships=memberships,

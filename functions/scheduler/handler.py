@@ -32,14 +32,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Mapping[str, Any]:
 
 
 def tick(own: Services, context: LambdaContext) -> dict[str, int]:
-    """One minute's work."""
+    """One minute's work, and what it found as metrics; zeros are left out."""
     left = timedelta(milliseconds=context.get_remaining_time_in_millis())
-    did = own.scheduler.tick(own.clock.now() + left - _SPARE).did
-    done = {name: count for name, count in did.items() if count}
-    own.logger.info("tick", extra={"did": done})
+    tick = own.scheduler.tick(own.clock.now() + left - _SPARE)
+    done = {name: count for name, count in tick.did.items() if count}
+    own.logger.info("tick", extra={"did": done, "silent": tick.silent})
     for name, count in done.items():
         own.metrics.add_metric(name, MetricUnit.Count, count)
-    if done:
+    for name, unit, value in (
+        ("oldest_waiting_s", MetricUnit.Seconds, tick.oldest_waiting_s),
+        ("in_doubt", MetricUnit.Count, tick.in_doubt),
+        ("silent_providers", MetricUnit.Count, len(tick.silent)),
+    ):
+        if value:
+            own.metrics.add_metric(name, unit, value)
+    if own.metrics.metric_set:  # Powertools warns of an empty set
         own.metrics.flush_metrics()
     return done
 

@@ -13,9 +13,11 @@ from shared.clock import Clock, SystemClock
 from shared.config import Settings
 from shared.delivery.model import ChunkKey
 from shared.delivery.ports import DueStore
-from shared.delivery.release import Releaser
+from shared.delivery.release import Releaser, in_flight
 from shared.delivery.scheduling import Scheduler
 from shared.delivery.settling import Settler
+from shared.delivery.switches import Switches
+from shared.delivery.watching import CampaignWatch, ProviderWatch
 from shared.storage import tables
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
@@ -24,7 +26,11 @@ from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
+from shared.storage.parameters import ParameterReader
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue, chunk_key_of
+from shared.storage.rates import DynamoRates
+from shared.storage.settings import DynamoSettings
+from shared.storage.switches import DynamoSwitches
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +47,36 @@ class Services:
 
 @cache
 def services() -> Services:
-    """The services of this deployment. Raises ConfigurationError if the environment lacks any."""
+    """The services of this deployment.
+
+    Raises:
+        ConfigurationError: environment or parameters are not as they must be.
+        DependencyUnavailable: they could not be read.
+    """
     settings = Settings.from_env(os.environ)
     tables.bind(settings.table_prefix, settings.region, settings.endpoint_url)
     clients = Clients(settings)
     clock = SystemClock()
+    parameters = ParameterReader(settings, clients.ssm, clients.secretsmanager)
+    providers = parameters.providers().providers
+    names = [provider.name for provider in providers]
     campaigns, ledger, due = DynamoCampaigns(), DynamoLedger(), DynamoDue()
+    counters, switches = DynamoCounters(), Switches(DynamoSwitches(), clock)
+    job_queue = SqsJobQueue(clients.sqs, settings.jobs_queue_url)
     queue = SqsChunkQueue(clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url)
     scheduler = Scheduler(
         campaigns=campaigns,
         ledger=ledger,
         due=due,
         queue=queue,
-        releaser=Releaser(campaigns, queue, due, clock),
-        settler=Settler(ledger, DynamoEngagements(), DynamoCounters(), clock),
+        releaser=Releaser(campaigns, queue, due, switches, clock),
+        settler=Settler(ledger, DynamoEngagements(), counters, clock),
         jobs=DynamoJobs(),
-        job_queue=SqsJobQueue(clients.sqs, settings.jobs_queue_url),
+        job_queue=job_queue,
+        switches=switches,
+        campaign_watch=CampaignWatch(campaigns, DynamoSettings(), counters, job_queue, clock),
+        provider_watch=ProviderWatch(DynamoRates(), counters, names, clock),
+        in_flight=in_flight(provider.limits.as_limits() for provider in providers),
         clock=clock,
     )
     return Services(

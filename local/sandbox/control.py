@@ -98,6 +98,11 @@ class Control:
                 message = self._mailbox.get(message_id)
                 if message is not None and message.html is not None:
                     return html_answer(message.html.text, HTML_PART_HEADERS)
+            case ["mailbox", message_id, "attachments", place] if place.isdecimal():
+                message = self._mailbox.get(message_id)
+                if message is not None and int(place) < len(message.attachments):
+                    file = message.attachments[int(place)]
+                    return Answer(200, file.content, _DOWNLOAD)
         return html_answer(missing_page(), status=404)
 
     def _one_message(self, _: Request, message_id: str) -> Answer:
@@ -190,6 +195,10 @@ class Control:
         if message is None:
             raise _refusal(404, "there is no such message in the mailbox")
         return message
+
+
+# Whatever type the sender named: a file is for saving, and no browser runs it here.
+_DOWNLOAD = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
 
 
 def _refusal(status: int, message: str) -> Refused:

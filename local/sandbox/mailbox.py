@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,10 +44,45 @@ class Kind(StrEnum):
 _SUPPRESSING = frozenset({Kind.HARD_BOUNCED, Kind.COMPLAINED, Kind.UNSUBSCRIBED})
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """An attachment as the recipient gets it. With a `content_id` it is inline."""
+
+    name: str
+    content_type: str
+    content: bytes
+    content_id: str = ""
+
+    @classmethod
+    def read(cls, name: object, kind: object, content: object, content_id: object = "") -> File:
+        """From what an API was sent.
+
+        Raises:
+            ValueError: something is missing, or the content is not base64.
+        """
+        texts = (name, kind, content, content_id)
+        if not all(isinstance(text, str) for text in texts) or not (name and kind and content):
+            raise ValueError("an attachment needs a name, a type and content")
+        return cls(
+            str(name), str(kind), base64.b64decode(str(content), validate=True), str(content_id)
+        )
+
+    def facts(self) -> JsonObject:
+        """All but the content, of which only size and digest are told."""
+        return {
+            "filename": self.name,
+            "content_type": self.content_type,
+            "content_id": self.content_id,
+            "size": len(self.content),
+            "sha256": hashlib.sha256(self.content).hexdigest(),
+        }
+
+
 @dataclass(slots=True, kw_only=True)
 class Message:
     """One accepted message to one envelope recipient.
 
+    `recipients` are all of the envelope, `cc` and `bcc` those of them that are copies.
     `custom` holds custom arguments, metadata or tags by name; `envelope` is
     shared by the recipients of the same message; `failure` says why the ESP
     could not render it. `stream` is Postmark's message stream, SES's
@@ -59,6 +95,9 @@ class Message:
     sender: str
     to: str
     recipients: Sequence[str]
+    cc: Sequence[str] = ()
+    bcc: Sequence[str] = ()
+    attachments: Sequence[File] = ()
     subject: Part
     html: Part | None
     text: Part | None
@@ -97,6 +136,9 @@ class Message:
             "tidepost_id": self.tidepost_id,
             "from": self.sender,
             "to": self.to,
+            "cc": list(self.cc),
+            "bcc": list(self.bcc),
+            "attachments": [file.facts() for file in self.attachments],
             "subject": self.subject.text,
             "headers": dict(self.headers),
             "tags": list(self.tags),

@@ -66,7 +66,9 @@ def message_page(message: Message) -> str:
     """One message: headers, HTML in a sandboxed frame, text, events."""
     headers = {
         "From": message.sender,
-        "To": ", ".join(message.recipients),
+        "To": ", ".join(_but(message.recipients, message.cc, message.bcc)),
+        **_if_any("Cc", message.cc),
+        **_if_any("Bcc (in no header)", message.bcc),
         "Subject": message.subject.text,
         **message.headers,
         "Accepted": to_iso(message.accepted_at) if message.accepted_at else "",
@@ -93,10 +95,33 @@ def message_page(message: Message) -> str:
     body = f"""<p><a href="/mailbox">Back to the mailbox</a></p>
 <h1>{escape(message.subject.text) or "(no subject)"}</h1>{failure}
 <table><caption>Headers and facts</caption><tbody>{facts}</tbody></table>
-<h2>HTML</h2>{frame}<h2>Text</h2>{text}<h2>Events</h2>
+<h2>HTML</h2>{frame}<h2>Text</h2>{text}<h2>Attachments</h2>{_files(message)}<h2>Events</h2>
 <table><caption>In the order reported</caption><thead><tr><th scope="col">Event</th>
 <th scope="col">At</th></tr></thead><tbody>{events}</tbody></table>"""
     return _page(message.subject.text or "Message", body)
+
+
+def _but(everyone: Sequence[str], *others: Sequence[str]) -> list[str]:
+    copies = {address for addresses in others for address in addresses}
+    return [address for address in everyone if address not in copies]
+
+
+def _if_any(name: str, addresses: Sequence[str]) -> dict[str, str]:
+    return {name: ", ".join(addresses)} if addresses else {}
+
+
+def _files(message: Message) -> str:
+    if not message.attachments:
+        return "<p>There are none.</p>"
+    rows = "".join(
+        f'<tr><td><a href="/mailbox/{quote(message.id)}/attachments/{place}">'
+        f"{escape(file.name)}</a></td><td>{escape(file.content_type)}</td>"
+        f"<td>{len(file.content)}</td><td>{escape(file.content_id)}</td></tr>"
+        for place, file in enumerate(message.attachments)
+    )
+    return f"""<table><caption>Files</caption><thead><tr><th scope="col">Name</th>
+<th scope="col">Type</th><th scope="col">Bytes</th><th scope="col">Content id</th></tr></thead>
+<tbody>{rows}</tbody></table>"""
 
 
 def missing_page() -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from local.sandbox.addresses import is_valid, parse_list, parse_one, shown
 from local.sandbox.behaviour import Fault
-from local.sandbox.mailbox import TIDEPOST_ID, Message
+from local.sandbox.mailbox import TIDEPOST_ID, File, Message
 from local.sandbox.reception import Reception, ended
 from local.sandbox.substitution import Part
 from local.sandbox.wire import Answer, JsonObject, Refused, Request, json_answer
@@ -26,6 +28,14 @@ _MAX_RECIPIENTS = 50
 _MAX_METADATA, _MAX_METADATA_NAME, _MAX_METADATA_VALUE = 10, 20, 80
 _MAX_TAG = 1000
 _MAX_COUNT = 500
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(;.*)?", re.ASCII)
+_FORBIDDEN_FILES = frozenset(
+    {
+        *("vbs", "exe", "bin", "bat", "chm", "com", "cpl", "crt", "hlp", "hta", "inf", "ins"),
+        *("isp", "jse", "lnk", "mdb", "pcd", "pif", "reg", "scr", "sct", "shs", "vbe", "vba"),
+        *("wsf", "wsh", "wsl", "msc", "msi", "msp", "mst"),
+    }
+)
 _KINDS = ("To", "Cc", "Bcc")
 _TEXTS = (*_KINDS, "Subject", "HtmlBody", "TextBody", "Tag", "ReplyTo", "MessageStream")
 
@@ -122,6 +132,7 @@ class PostmarkApi:
         if not html and not text:
             raise _Invalid(300, "Provide either email TextBody or HtmlBody or both.")
         metadata = _metadata(item.get("Metadata") or {})
+        files = _files(item)
         tag = item.get("Tag") or ""
         if len(tag) > _MAX_TAG:
             raise _Invalid(300, f"The tag may have at most {_MAX_TAG} characters.")
@@ -138,6 +149,9 @@ class PostmarkApi:
                 sender=sender,
                 to=address,
                 recipients=everyone,
+                cc=[address for _, address in parse_list(item.get("Cc") or "")],
+                bcc=[address for _, address in parse_list(item.get("Bcc") or "")],
+                attachments=files,
                 subject=Part.plain(item.get("Subject") or ""),
                 html=Part.plain(html) if html else None,
                 text=Part.plain(text) if text else None,
@@ -274,19 +288,45 @@ def _metadata(metadata: Any) -> dict[str, str]:
     return dict(metadata)
 
 
+def _files(item: JsonObject) -> list[File]:
+    files = []
+    for one in item.get("Attachments") or ():
+        if str(one.get("Name")).lower().rpartition(".")[2] in _FORBIDDEN_FILES:
+            raise _Invalid(411, "Forbidden attachment type.")
+        try:
+            file = File.read(
+                one.get("Name"),
+                one.get("ContentType"),
+                one.get("Content"),
+                one.get("ContentID") or "",
+            )
+        except ValueError as error:
+            raise _Invalid(300, f"Invalid attachment: {error}.") from None
+        if not _MEDIA_TYPE.fullmatch(file.content_type):
+            raise _Invalid(300, "An attachment's ContentType is no media type.")
+        files.append(replace(file, content_id=file.content_id.removeprefix("cid:")))
+    texts = (item.get("HtmlBody") or "", item.get("TextBody") or "")
+    size = sum(len(text.encode()) for text in texts)
+    # Counted as in the mail: base64 in lines of 76.
+    size += sum(len(one["Content"]) * 78 // 76 for one in item.get("Attachments") or ())
+    if size > _MAX_EMAIL_BYTES:
+        raise _Invalid(300, f"A message may have at most {_MAX_EMAIL_BYTES} bytes.")
+    return files
+
+
 def _outbound(message: Message) -> JsonObject:
     return {
         "Tag": message.tags[0] if message.tags else None,
         "MessageID": message.provider_message_id,
         "MessageStream": message.stream,
         "To": [{"Email": message.to, "Name": None}],
-        "Cc": [],
-        "Bcc": [],
+        "Cc": [{"Email": address, "Name": None} for address in message.cc],
+        "Bcc": [{"Email": address, "Name": None} for address in message.bcc],
         "Recipients": list(message.recipients),
         "ReceivedAt": to_iso(message.accepted_at) if message.accepted_at else None,
         "From": message.sender,
         "Subject": message.subject.text,
-        "Attachments": [],
+        "Attachments": [file.name for file in message.attachments],
         "Status": "Sent",
         "TrackOpens": message.tracks_opens,
         "TrackLinks": "HtmlAndText" if message.tracks_clicks else "None",

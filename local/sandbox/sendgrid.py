@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.sandbox.addresses import is_valid, shown
-from local.sandbox.mailbox import Message
+from local.sandbox.mailbox import File, Message
 from local.sandbox.reception import Reception, ended
 from local.sandbox.substitution import Cut, Part, cut_at
 from local.sandbox.wire import Answer, JsonObject, Refused, Request, json_answer
@@ -138,6 +138,7 @@ def _check(body: JsonObject, problems: _Problems) -> None:
     group = body.get("asm", {}).get("group_id")
     if "asm" in body and not isinstance(group, int):
         problems.add("The group_id must be a number.", "asm.group_id")
+    _read_files(body.get("attachments"), problems)
     categories = body.get("categories", [])
     if len(categories) > _MAX_CATEGORIES or len(set(categories)) < len(categories):
         problems.add(f"There may be {_MAX_CATEGORIES} unique categories.", "categories")
@@ -221,6 +222,28 @@ def _check_headers(headers: Any, path: str, problems: _Problems) -> None:
             problems.add("The header's value must be a string of ASCII.", f"{path}.{name}")
 
 
+def _read_files(attachments: Any, problems: _Problems) -> list[File]:
+    files = []
+    for number, one in enumerate(attachments or ()):
+        path = f"attachments.{number}"
+        try:
+            file = File.read(
+                one.get("filename"),
+                one.get("type") or "application/octet-stream",
+                one.get("content"),
+                one.get("content_id", ""),
+            )
+        except ValueError:
+            problems.add("The attachment content must be base64 encoded.", f"{path}.content")
+            continue
+        if one.get("disposition", "attachment") not in ("attachment", "inline"):
+            problems.add("The disposition must be inline or attachment.", f"{path}.disposition")
+        if ";" in file.content_type or "\n" in file.content_type:
+            problems.add("The type cannot contain ; or CRLF.", f"{path}.type")
+        files.append(file)
+    return files
+
+
 def _check_strings(values: Any, path: str, limit: int, problems: _Problems) -> None:
     for name, value in values.items():
         if not name or not isinstance(value, str):
@@ -242,6 +265,7 @@ def _render(body: JsonObject, request_id: str) -> list[Message]:
     content = {part["type"]: part["value"] for part in body["content"]}
     html, text = content.get("text/html"), content.get("text/plain")
     tracking = body.get("tracking_settings", {})
+    files = _read_files(body.get("attachments"), _Problems())
     messages: list[Message] = []
     for number, person in enumerate(body["personalizations"]):
         values = person.get("substitutions", {})
@@ -261,6 +285,9 @@ def _render(body: JsonObject, request_id: str) -> list[Message]:
                 sender=_shown(sender),
                 to=address,
                 recipients=everyone,
+                cc=[one["email"] for one in person.get("cc") or ()],
+                bcc=[one["email"] for one in person.get("bcc") or ()],
+                attachments=files,
                 subject=substituted(person.get("subject") or body["subject"], values),
                 html=substituted(html, values) if html else None,
                 text=substituted(text, values) if text else None,

@@ -10,14 +10,15 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from local.sandbox import sigv4
 from local.sandbox.addresses import is_valid, parse_one, shown
 from local.sandbox.identity import AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
-from local.sandbox.mailbox import TIDEPOST_ID, Message
+from local.sandbox.mailbox import TIDEPOST_ID, File, Message
 from local.sandbox.reception import Reception, ended
+from local.sandbox.ses_files import read_files
 from local.sandbox.substitution import Cut, Part, cut_at
 from local.sandbox.wire import Answer, JsonObject, Refused, Request, json_answer
 from shared.clock import Clock
@@ -65,6 +66,7 @@ class _Content:
     headers: Mapping[str, str]
     data: Mapping[str, str]
     template: str = ""
+    files: Sequence[File] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,10 @@ class SesApi:
     def _send(self, body: JsonObject) -> Answer:
         envelope = self._envelope(body, body.get("EmailTags"))
         content, everyone = _content(body.get("Content") or {}), _everyone(body)
+        copies = _copies(body)
         if self._reception.is_suspended("ses"):
             raise _Problem("AccountSuspendedException", "", "The account's sending is suspended.")
-        messages = self._messages(envelope, content, everyone)
+        messages = self._messages(envelope, content, everyone, copies)
         self._let_through(messages)
         fault = self._reception.disturb(
             "ses", [(message.key, message.to) for message in messages], _broken()
@@ -163,7 +166,7 @@ class SesApi:
         )
         tags = {**envelope.tags, **_tags(entry.get("ReplacementTags"))}
         addressed = _Envelope(envelope.sender, envelope.configuration_set, envelope.reply_to, tags)
-        return self._messages(addressed, own, _everyone(entry))
+        return self._messages(addressed, own, _everyone(entry), _copies(entry))
 
     def _envelope(self, body: JsonObject, tags: Any) -> _Envelope:
         given = str(body.get("FromEmailAddress") or "")
@@ -184,7 +187,11 @@ class SesApi:
         )
 
     def _messages(
-        self, envelope: _Envelope, content: _Content, everyone: Sequence[str]
+        self,
+        envelope: _Envelope,
+        content: _Content,
+        everyone: Sequence[str],
+        copies: Mapping[str, Sequence[str]],
     ) -> list[Message]:
         key = envelope.tags.get(TIDEPOST_ID)
         if any(self._reception.refuses("ses", key or to.lower(), to) for to in everyone):
@@ -211,6 +218,9 @@ class SesApi:
                 sender=envelope.sender,
                 to=address,
                 recipients=everyone,
+                cc=copies["CcAddresses"],
+                bcc=copies["BccAddresses"],
+                attachments=content.files,
                 subject=parts[0] or Part.plain(""),
                 html=parts[1],
                 text=parts[2],
@@ -259,6 +269,12 @@ def _everyone(entry: JsonObject) -> list[str]:
     return everyone
 
 
+def _copies(entry: JsonObject) -> Mapping[str, Sequence[str]]:
+    destination = entry.get("Destination") or {}
+    kinds = ("CcAddresses", "BccAddresses")
+    return {kind: [parse_one(text)[1] for text in destination.get(kind) or ()] for kind in kinds}
+
+
 def _content(content: JsonObject) -> _Content:
     kinds = set(content)
     if kinds == {"Simple"}:
@@ -266,7 +282,11 @@ def _content(content: JsonObject) -> _Content:
         body = simple.get("Body") or {}
         subject = (simple.get("Subject") or {}).get("Data")
         html, text = ((body.get(kind) or {}).get("Data") for kind in ("Html", "Text"))
-        return _plain(subject, html, text, _headers(simple.get("Headers")))
+        plain = _plain(subject, html, text, _headers(simple.get("Headers")))
+        try:
+            return replace(plain, files=read_files(simple.get("Attachments")))
+        except ValueError as error:
+            raise _bad(f"Attachments: {error}.") from None
     if kinds == {"Raw"}:
         return _raw(content["Raw"].get("Data"))
     if kinds == {"Template"}:

@@ -1,10 +1,12 @@
-"""Workspaces, API keys and the sender domains bound to a workspace."""
+"""Workspaces, API keys, the sender domains bound to a workspace, and who did what."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Scope(StrEnum):
@@ -70,3 +72,40 @@ class SenderDomain:
     state: DomainState = DomainState.PENDING
     verified_at: datetime | None = None
     version: int = 0
+
+
+class AuditAction(StrEnum):
+    """What is written on the audit log."""
+
+    CAMPAIGN_LAUNCH = "campaign.launch"
+    CAMPAIGN_PAUSE = "campaign.pause"
+    CAMPAIGN_RESUME = "campaign.resume"
+    CAMPAIGN_CANCEL = "campaign.cancel"
+    CAMPAIGN_UNSCHEDULE = "campaign.unschedule"
+    CAMPAIGN_RETRY = "campaign.retry"
+    SENDING_ON = "sending.on"
+    SENDING_OFF = "sending.off"
+    SETTINGS_CHANGE = "settings.change"
+    MESSAGE_SETTLE = "message.settle"
+    KEY_ISSUE = "key.issue"
+    KEY_REVOKE = "key.revoke"
+    DOMAIN_ADD = "sender_domain.add"
+    DOMAIN_VERIFY = "sender_domain.verify"
+    DOMAIN_DELETE = "sender_domain.delete"
+    SUBSCRIBER_DELETE = "subscriber.delete"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Somebody did something. `by` is `api:<key id>` or `operator`; `target` is an id.
+
+    `details` are plain JSON; no address, token or secret stands in them.
+    """
+
+    id: str
+    workspace: str
+    at: datetime
+    by: str
+    action: AuditAction
+    target: str
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from shared.access.model import ApiKey, SenderDomain, Workspace
+from shared.access.model import ApiKey, AuditEntry, SenderDomain, Workspace
 from shared.paging import Page
 
 
@@ -78,6 +78,29 @@ class SenderDomainStore(Protocol):
 
     def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[SenderDomain]:
         """A workspace's domains, oldest first."""
+        ...
+
+
+class AuditLog(Protocol):
+    """Keeps what was done, for good: an entry can be neither changed nor removed."""
+
+    def append(self, entry: AuditEntry) -> None:
+        """Raises AlreadyExists."""
+        ...
+
+    def page(
+        self,
+        workspace: str,
+        *,
+        oldest: datetime,
+        newest: datetime,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page[AuditEntry]:
+        """A workspace's entries of the months from `oldest` to `newest`, newest first.
+
+        A page may be short, or empty, and not be the last.
+        """
         ...
 
 

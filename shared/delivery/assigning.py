@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,11 +14,12 @@ from shared.delivery.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Routable:
-    """A recipient who may be mailed: place in the chunk, routing key and address."""
+    """A recipient who may be mailed: place in the chunk, routing key, address, mailbox group."""
 
     index: int
     key: bytes
     address: str
+    group: str = ""
 
 
 @dataclass(slots=True)
@@ -37,42 +38,63 @@ def assign(
     candidates: Sequence[Candidate],
     excluded: Mapping[str, str],
     tokens: Tokens,
+    *,
+    express: bool = False,
 ) -> Assignment:
     """Routes, takes tokens, and lets what a provider cannot take now overflow to the others.
 
     A recipient whom none of the remaining providers can take waits if an
-    excluded provider with a weight could, else is unroutable.
+    excluded provider with a weight could, else is unroutable. `express` is for
+    transactional mail.
 
     Raises:
         DependencyUnavailable: a token item could not be written.
     """
-    result = Assignment()
-    out = dict(excluded)
+    result = Assignment(evidence=Router(candidates, excluded).evidence())
+    out: defaultdict[str, dict[str, str]] = defaultdict(lambda: dict(excluded))
     left = list(recipients)
     while left:
-        router = Router(candidates, out)
-        result.evidence = result.evidence or router.evidence()
-        if not router.has_providers:
-            result.waiting += [r.index for r in left]
-            break
+        routers = {group: Router(candidates, out[group]) for group in {r.group for r in left}}
         routed: defaultdict[str, list[Routable]] = defaultdict(list)
         for recipient in left:
+            router = routers[recipient.group]
             provider = router.choose(recipient.key, recipient.address)
             if provider is not None:
                 routed[provider].append(recipient)
-            elif any(c.weight and not c.cannot_take(recipient.address) for c in candidates):
+            elif not router.has_providers or any(
+                c.weight and not c.cannot_take(recipient.address) for c in candidates
+            ):
                 result.waiting.append(recipient.index)
             else:
                 result.unroutable.append(recipient.index)
         left = []
         for provider, members in routed.items():
-            grant = tokens.take(provider, len(members))
-            if grant.granted:
-                taken = [r.index for r in members[: grant.granted]]
+            by_group = Counter([r.group for r in members])
+            grant = tokens.take(provider, len(members), by_group=by_group, express=express)
+            taken, rest = _served(members, grant)
+            if taken:
                 result.shares.append((provider, grant, taken))
-            if grant.granted < len(members):
-                left += members[grant.granted :]
-                out[provider] = grant.limited_by
-                if grant.retry_at and (not result.retry_at or grant.retry_at < result.retry_at):
-                    result.retry_at = grant.retry_at
+            if not rest:
+                continue
+            left += rest
+            # What the provider's own windows hold back is held back for every group.
+            for group in grant.short or {r.group for r in recipients}:
+                out[group][provider] = grant.short.get(group, grant.limited_by)
+            if grant.retry_at and (not result.retry_at or grant.retry_at < result.retry_at):
+                result.retry_at = grant.retry_at
     return result
+
+
+def _served(members: Sequence[Routable], grant: Grant) -> tuple[list[int], list[Routable]]:
+    """Who of them gets the tokens, and who does not."""
+    if grant.granted == len(members):
+        return [member.index for member in members], []
+    room = dict(grant.by_group)
+    taken, rest = [], []
+    for member in members:
+        if room[member.group]:
+            room[member.group] -= 1
+            taken.append(member.index)
+        else:
+            rest.append(member)
+    return taken, rest

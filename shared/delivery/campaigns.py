@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from shared import ids as kinds
@@ -12,10 +14,13 @@ from shared.analytics.ports import CounterStore
 from shared.audience.ports import SHARDS, ListStore, MembershipStore
 from shared.clock import Clock
 from shared.content.ports import TemplateStore
-from shared.delivery.model import Campaign
+from shared.delivery.guarding import check_size, estimate
+from shared.delivery.model import CHUNK_SIZE, Campaign
 from shared.delivery.moving import move
-from shared.delivery.ports import CampaignStore, LedgerStore, SenderCheck
+from shared.delivery.pacing import FASTEST, SLOWEST
+from shared.delivery.ports import CampaignStore, LedgerStore, SenderCheck, SettingsStore
 from shared.delivery.report import report, totals_of
+from shared.delivery.schedule import ANY_TIME, Schedule, check_schedule
 from shared.delivery.states import CAMPAIGN_CHANGES, CampaignState, change
 from shared.errors import (
     AlreadyExists,
@@ -33,6 +38,7 @@ from shared.paging import Page
 _MAX_NAME = 200
 _MAX_LISTS = 50
 _MAX_TAGS = 10
+_MAX_SEED_WAIT = 7 * 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,10 @@ class CampaignDraft:
     list_ids: tuple[str, ...]
     reply_to: Mailbox | None = None
     tags: tuple[str, ...] = ()
+    schedule: Schedule = ANY_TIME
+    pace_per_hour: int | None = None
+    seed_list: str | None = None
+    seed_wait_minutes: int = 30
 
 
 class CampaignService:
@@ -59,6 +69,7 @@ class CampaignService:
         templates: TemplateStore,
         lists: ListStore,
         memberships: MembershipStore,
+        settings: SettingsStore,
         sender_check: SenderCheck,
         jobs: JobStore,
         job_queue: JobQueue,
@@ -71,6 +82,7 @@ class CampaignService:
         self._templates = templates
         self._lists = lists
         self._memberships = memberships
+        self._settings = settings
         self._sender_check = sender_check
         self._jobs = jobs
         self._job_queue = job_queue
@@ -84,7 +96,7 @@ class CampaignService:
             InvalidInput: names each field at fault. The sender's domain may
                 still be unverified, unless it is another workspace's.
         """
-        check_draft(draft)
+        check_draft(draft, self._clock.now())
         self._sender_check.check_not_foreign(workspace, draft.sender.address)
         campaign = Campaign(
             id=self._ids.new(kinds.CAMPAIGN),
@@ -95,6 +107,10 @@ class CampaignService:
             list_ids=draft.list_ids,
             reply_to=draft.reply_to,
             tags=draft.tags,
+            schedule=draft.schedule,
+            pace_per_hour=draft.pace_per_hour,
+            seed_list=draft.seed_list,
+            seed_wait_minutes=draft.seed_wait_minutes,
             created_at=self._clock.now(),
         )
         self._campaigns.create(campaign)
@@ -116,7 +132,7 @@ class CampaignService:
             InvalidInput: as for `create`.
             StaleWrite: somebody else wrote it at the same moment.
         """
-        check_draft(draft)
+        check_draft(draft, self._clock.now())
         self._sender_check.check_not_foreign(workspace, draft.sender.address)
         campaign = self._campaigns.get(workspace, campaign_id)
         if campaign.state is not CampaignState.DRAFT:
@@ -130,24 +146,38 @@ class CampaignService:
                 list_ids=draft.list_ids,
                 reply_to=draft.reply_to,
                 tags=draft.tags,
+                schedule=draft.schedule,
+                pace_per_hour=draft.pace_per_hour,
+                seed_list=draft.seed_list,
+                seed_wait_minutes=draft.seed_wait_minutes,
             )
         )
 
-    def launch(self, workspace: str, campaign_id: str) -> Campaign:
-        """Starts planning; the campaign sends as soon as that is done.
+    def launch(
+        self, workspace: str, campaign_id: str, confirmed_recipients: int | None = None
+    ) -> Campaign:
+        """Starts planning, now or at the start time; it sends as soon as that is done.
 
         Raises:
             WrongState: it was launched before, or cancelled.
             InvalidInput: the sender is not verified, the template or a list is
-                unknown, or nobody is on the lists.
+                unknown, nobody is on the lists, or its times cannot be kept.
+            ConfirmationRequired: it would go to more people than the workspace
+                lets pass without a number that was confirmed.
         """
         campaign = self._campaigns.get(workspace, campaign_id)
         if campaign.state is not CampaignState.DRAFT:
             raise WrongState(
                 f"the campaign is {campaign.state} already; it was not launched a second time"
             )
-        template_version = self._check_launch(campaign)
         now = self._clock.now()
+        settings = self._settings.get(workspace)
+        schedule = campaign.schedule.with_defaults(settings.time_zone, settings.quiet_hours)
+        campaign = replace(campaign, schedule=schedule)
+        template_version = self._check_launch(campaign, now)
+        lists = campaign.list_ids + ((campaign.seed_list,) if campaign.seed_list else ())
+        recipients = estimate(self._memberships, workspace, lists)
+        check_size(recipients, settings.confirm_above, confirmed_recipients)
         job = Job(
             id=kinds.to_text(kinds.JOB, kinds.to_bytes(campaign.id)),
             workspace=workspace,
@@ -157,21 +187,30 @@ class CampaignService:
         )
         with suppress(AlreadyExists):  # an earlier launch may have come this far and no further
             self._jobs.create(job)
+        state = CampaignState.SCHEDULED if schedule.start_at else CampaignState.PLANNING
         try:
             launched = self._campaigns.save(
                 replace(
                     campaign,
-                    state=change(CAMPAIGN_CHANGES, campaign.state, CampaignState.PLANNING),
+                    state=change(CAMPAIGN_CHANGES, campaign.state, state),
                     template_version=template_version,
-                    launched_at=now,
+                    launched_at=None if schedule.start_at else now,
                 )
             )
         except StaleWrite as error:
             raise WrongState(
                 "the campaign is being launched by another call; it was not launched a second time"
             ) from error
-        self._job_queue.enqueue(workspace, job.id)
+        if not schedule.start_at:
+            self._job_queue.enqueue(workspace, job.id)
         return launched
+
+    def unschedule(self, workspace: str, campaign_id: str) -> Campaign:
+        """A scheduled campaign becomes a draft again. Raises WrongState unless it is scheduled."""
+        campaign = self._campaigns.get(workspace, campaign_id)
+        if campaign.state is not CampaignState.SCHEDULED:
+            raise WrongState(f"the campaign is {campaign.state}, not scheduled")
+        return move(self._campaigns, campaign, CampaignState.DRAFT)
 
     def pause(self, workspace: str, campaign_id: str) -> Campaign:
         """No further chunk is started. Raises WrongState unless it is sending."""
@@ -179,10 +218,20 @@ class CampaignService:
         return move(self._campaigns, campaign, CampaignState.PAUSED, "paused by a user")
 
     def resume(self, workspace: str, campaign_id: str) -> Campaign:
-        """Goes on where it was paused. Raises WrongState unless it is paused."""
+        """Goes on where it was paused, or lets the rest follow the seeds.
+
+        Raises:
+            WrongState: it is neither paused nor waiting for its seeds.
+        """
         campaign = self._campaigns.get(workspace, campaign_id)
+        now = self._clock.now()
+        if campaign.state is CampaignState.SENT:  # which only a retry may open again
+            raise WrongState("the campaign is sent; a retry sends the failed ones again")
         if campaign.state is CampaignState.PAUSED:
             self._sender_check.check_sender(workspace, campaign.sender.address)
+        running = campaign.state in {CampaignState.PAUSED, CampaignState.SENDING}
+        if running and campaign.rest_after and campaign.rest_after > now:
+            campaign = self._campaigns.save(replace(campaign, rest_after=now))
         return move(self._campaigns, campaign, CampaignState.SENDING)
 
     def cancel(self, workspace: str, campaign_id: str) -> Campaign:
@@ -211,10 +260,10 @@ class CampaignService:
             ),
         }
 
-    def _check_launch(self, campaign: Campaign) -> int:
+    def _check_launch(self, campaign: Campaign, now: datetime) -> int:
         """The newest version of the template. Raises InvalidInput."""
         self._sender_check.check_sender(campaign.workspace, campaign.sender.address)
-        problems = []
+        problems = check_schedule(campaign.schedule, now)
         for place, list_id in enumerate(campaign.list_ids):
             try:
                 self._lists.get(campaign.workspace, list_id)
@@ -227,22 +276,29 @@ class CampaignService:
             problems.append(
                 FieldProblem("template", f"there is no template {campaign.template_id!r}")
             )
-        if not problems and not self._anybody(campaign.workspace, campaign.list_ids):
+        if not problems and not self._count(campaign.workspace, campaign.list_ids, 1):
             problems.append(FieldProblem("lists", "have no members; add subscribers first"))
+        if campaign.seed_list:
+            seeds = self._count(campaign.workspace, [campaign.seed_list], CHUNK_SIZE + 1)
+            if not 0 < seeds <= CHUNK_SIZE:
+                reason = f"must be a list of 1 to {CHUNK_SIZE} members"
+                problems.append(FieldProblem("seed_list", reason))
         if problems:
             raise InvalidInput(problems)
         return version
 
-    def _anybody(self, workspace: str, list_ids: Sequence[str]) -> bool:
-        return any(
-            True
+    def _count(self, workspace: str, list_ids: Sequence[str], most: int) -> int:
+        """How many members the lists have, counted up to `most`."""
+        members = (
+            member
             for list_id in list_ids
             for shard in range(SHARDS)
-            for _ in self._memberships.members(workspace, list_id, shard)
+            for member in self._memberships.members(workspace, list_id, shard)
         )
+        return sum(1 for _ in islice(members, most))
 
 
-def check_draft(draft: CampaignDraft) -> None:
+def check_draft(draft: CampaignDraft, now: datetime) -> None:
     """What can be said of a draft by itself.
 
     Raises:
@@ -259,6 +315,16 @@ def check_draft(draft: CampaignDraft) -> None:
     if len(draft.list_ids) > _MAX_LISTS or len(set(draft.list_ids)) < len(draft.list_ids):
         problems.append(FieldProblem("lists", f"must be at most {_MAX_LISTS}, each named once"))
     problems += check_tags(draft.tags)
+    problems += check_schedule(draft.schedule, now)
+    pace = draft.pace_per_hour
+    if pace is not None and not SLOWEST <= pace <= FASTEST:
+        problems.append(FieldProblem("pace_per_hour", f"must be {SLOWEST} to {FASTEST}"))
+    if pace is not None and draft.schedule.local_time:
+        reason = "cannot go with local_time: one of the two says when people are mailed"
+        problems.append(FieldProblem("pace_per_hour", reason))
+    if not 1 <= draft.seed_wait_minutes <= _MAX_SEED_WAIT:
+        reason = f"must be 1 to {_MAX_SEED_WAIT}"
+        problems.append(FieldProblem("seed_wait_minutes", reason))
     if problems:
         raise InvalidInput(problems)
 

@@ -9,11 +9,13 @@ take goes to the next provider in the next round of the same run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from shared.clock import Clock
+from shared.clock import Clock, from_iso
+from shared.delivery.admitting import Admission
 from shared.delivery.assigning import Assignment, Routable, assign
 from shared.delivery.mailing import Mailing, Mailings, Person
 from shared.delivery.model import (
@@ -21,21 +23,25 @@ from shared.delivery.model import (
     Attempt,
     Campaign,
     ChunkKey,
-    ChunkOutcome,
     ChunkRecord,
     DueItem,
 )
 from shared.delivery.moving import pause
-from shared.delivery.outcomes import STATE_OF_VERDICT, Change, changed, fresh, late
+from shared.delivery.outcomes import STATE_OF_VERDICT, Change, fresh
 from shared.delivery.ports import CampaignStore, ChunkQueue, DueStore, LedgerStore, SenderCheck
 from shared.delivery.posting import Poster, Share
+from shared.delivery.rates import Grant
+from shared.delivery.recording import Recorder, Run
 from shared.delivery.routing import NO_ROUTE, Candidate
+from shared.delivery.schedule import ENDED, Schedule
 from shared.delivery.states import CampaignState, RecipientState
+from shared.delivery.switches import Switches
 from shared.delivery.tokens import Tokens
-from shared.errors import InvalidInput, StaleWrite, TemplateInvalid
+from shared.errors import DependencyUnavailable, InvalidInput, NotFound, StaleWrite, TemplateInvalid
 from shared.ids import MessageIds
 from shared.mail import (
     MailboxGroup,
+    MessageKind,
     OutgoingBatch,
     OutgoingRecipient,
     SendOutcome,
@@ -46,27 +52,10 @@ from shared.mail import (
 LEASE_GRACE = timedelta(seconds=15)
 """How long after its deadline an attempt without an outcome is taken for lost."""
 
-MAX_ATTEMPTS = 200
-"""Attempts after which what is still pending fails; with back-off this is about two days."""
-
 _QUEUE_DELAY_S = 60
+_LOOK_AFTER_PAUSE = timedelta(minutes=1)
 _FIRST_BACKOFF_S = 5
 _LAST_BACKOFF_S = 900
-
-
-@dataclass(slots=True)
-class Run:
-    """One worker's run over one chunk; what the handler logs."""
-
-    key: ChunkKey
-    deadline: datetime
-    outcome: ChunkOutcome
-    note: str = ""
-    rounds: int = 0
-    posted: Counter[str] = field(default_factory=Counter)
-    excluded: dict[str, str] = field(default_factory=dict)
-    retry_at: datetime | None = None
-    faults: set[str] = field(default_factory=set)
 
 
 class Dispatcher:
@@ -85,6 +74,7 @@ class Dispatcher:
         sender_check: SenderCheck,
         candidates: tuple[Candidate, ...],
         poster: Poster,
+        switches: Switches,
         clock: Clock,
         new_owner: Callable[[], str],
     ) -> None:
@@ -98,6 +88,9 @@ class Dispatcher:
         self._sender_check = sender_check
         self._candidates = candidates
         self._poster = poster
+        self._switches = switches
+        self._admission = Admission(tokens, clock)
+        self._recorder = Recorder(ledger)
         self._clock = clock
         self._new_owner = new_owner
 
@@ -110,7 +103,7 @@ class Dispatcher:
         """
         record = self._ledger.record(key)
         outcome = record.outcome or fresh(key, len(record.plan.subscribers))
-        run = Run(key, deadline, outcome)
+        run = Run(key, deadline, outcome, record.attempts)
         if record.unrecorded:
             run.note = "another worker has it, or died with it"
             return run
@@ -119,18 +112,34 @@ class Dispatcher:
             return run
         while run.rounds <= len(self._candidates) and self._round(record, mailing, run):
             run.rounds += 1
-        self._leave(run)
+        self._leave(run, mailing.schedule)
         return run
 
     def _mailing(self, record: ChunkRecord, run: Run) -> Mailing | None:
         key = record.plan.key
         if record.plan.message is not None:
-            mailing = self._mailings.of_message(record.plan)
+            if _too_early(record.plan.message, self._clock.now()):
+                run.note = "its time has not come"
+                return None
             campaign = None
+            try:
+                mailing = self._mailings.of_message(record.plan)
+            except NotFound:
+                run.note = "its content is gone"
+                self._stop(run, None, run.note, "content_gone")
+                return None
         else:
             campaign = self._campaigns.get(key.workspace, key.campaign)
             if campaign.state is not CampaignState.SENDING:
                 run.note = f"the campaign is {campaign.state}"
+                if campaign.state is CampaignState.PAUSED:
+                    self._due.add([DueItem(self._clock.now() + _LOOK_AFTER_PAUSE, key)])
+                return None
+            if campaign.schedule.ended(self._clock.now()):
+                run.note = "the campaign has ended"
+                pending = run.outcome.in_state(RecipientState.PENDING)
+                ended = [Change(i, RecipientState.SKIPPED, ENDED) for i in pending]
+                self._recorder.save(run, ended, [])
                 return None
             mailing = self._mailings.of_campaign(campaign)
         try:
@@ -147,47 +156,90 @@ class Dispatcher:
             pause(self._campaigns, campaign, why)
             return
         pending = run.outcome.in_state(RecipientState.PENDING)
-        self._save(run, [Change(i, RecipientState.FAILED, code) for i in pending], [])
+        self._recorder.save(run, [Change(i, RecipientState.FAILED, code) for i in pending], [])
 
     def _round(self, record: ChunkRecord, mailing: Mailing, run: Run) -> bool:
         """One claim of what is pending; says whether another round may bring more."""
-        pending = run.outcome.in_state(RecipientState.PENDING)
+        key, express = run.key, mailing.kind is MessageKind.TRANSACTIONAL
+        pending = [i for i in run.outcome.in_state(RecipientState.PENDING) if i not in run.waiting]
         if not pending or self._clock.now() >= run.deadline:
+            return False
+        if self._switches.off(key.workspace):
+            run.note = "sending is switched off"
+            return False
+        candidates = mailing.candidates(self._candidates)
+        if self._nothing_to_be_had(candidates, run, express=express):
             return False
         plan = record.plan.subscribers
         people = dict(zip(pending, mailing.people(tuple([plan[i] for i in pending])), strict=True))
-        changes = [
-            Change(i, RecipientState.SKIPPED, p.skip, group=mailbox_group(p.to.address))
-            for i, p in people.items()
-            if p.skip
-        ]
+        groups = {i: mailbox_group(person.to.address) for i, person in people.items()}
+        changes = [Change(i, RecipientState.SKIPPED, p.skip) for i, p in people.items() if p.skip]
+        admitted = self._admission.admit(mailing, key, people)
+        _sooner(run, admitted.retry_at)
+        run.waiting.update(set(people).difference(admitted.ready, (c.index for c in changes)))
         routable = [
-            Routable(i, f"{run.key.campaign}{plan[i]}".encode(), p.to.address)
-            for i, p in people.items()
-            if not p.skip
+            Routable(i, f"{key.campaign}{plan[i]}".encode(), people[i].to.address, groups[i])
+            for i in admitted.ready
         ]
-        assignment = assign(routable, self._candidates, run.excluded, self._tokens)
-        changes += [
-            Change(i, RecipientState.FAILED, NO_ROUTE, group=mailbox_group(people[i].to.address))
-            for i in assignment.unroutable
-        ]
+        assignment = assign(routable, candidates, run.excluded, self._tokens, express=express)
+        changes += [Change(i, RecipientState.FAILED, NO_ROUTE) for i in assignment.unroutable]
         _sooner(run, assignment.retry_at)
-        groups = {i: mailbox_group(people[i].to.address) for i in people}
-        shares, unrendered = self._render(mailing, run.key, people, assignment, groups)
+        if assignment.retry_at is None or assignment.retry_at >= run.deadline:
+            run.waiting.update(assignment.waiting)
+        shares, unrendered = self._render(mailing, key, people, assignment, groups)
         changes += unrendered
+        unused = len(admitted.ready) - sum(len(share.recipients) for share in shares)
+        self._admission.give_back(key, admitted, unused)
         if not shares:
-            self._save(run, changes, [])
+            self._recorder.save(run, changes, [])
             return False
         attempt = self._attempt(run, len(plan), shares, groups, assignment)
         if not self._ledger.begin(attempt):
             for share in shares:
-                self._tokens.refund(share.provider, len(share.recipients), share.grant.start)
+                unsent = [recipient.index for recipient in share.recipients]
+                self._refund(share.provider, share.grant, unsent, groups)
+                self._admission.give_back(key, admitted, len(unsent))
             run.note = "another worker was first"
             return False
-        outcomes = self._poster.post(_mail(mailing), shares, run.deadline)
-        self._save(run, changes, outcomes, attempt)
+        run.attempts += (attempt,)
+        outcomes = self._poster.post(
+            _mail(mailing), shares, run.deadline, lambda: self._halted(key.workspace)
+        )
+        self._recorder.save(run, changes, outcomes, attempt)
+        if admitted.pace is not None:
+            surely_not = sum(o.verdict in _SURELY_NOT for _, o in outcomes)
+            self._admission.give_back(key, admitted, surely_not)
         self._judge(mailing, run, outcomes)
         return not run.note
+
+    def _halted(self, workspace: str) -> bool:
+        """Whether to stop between two batches: also when the switches cannot be read.
+
+        An error here would lose what the batches before came to.
+        """
+        try:
+            return self._switches.off(workspace)
+        except DependencyUnavailable:
+            return True
+
+    def _nothing_to_be_had(
+        self, candidates: Sequence[Candidate], run: Run, *, express: bool
+    ) -> bool:
+        """Whether no provider has tokens, asked before 500 people are read for nothing."""
+        for candidate in candidates:
+            if not candidate.weight or candidate.name in run.excluded:
+                continue
+            retry_at = self._tokens.room(candidate.name, express=express).retry_at
+            if retry_at is None:
+                return False
+            _sooner(run, retry_at)
+        return run.retry_at is not None
+
+    def _refund(
+        self, provider: str, grant: Grant, indexes: list[int], groups: Mapping[int, MailboxGroup]
+    ) -> None:
+        by_group = Counter(groups[i].value for i in indexes)
+        self._tokens.refund(provider, len(indexes), grant.start, by_group)
 
     def _render(
         self,
@@ -207,12 +259,12 @@ class Dispatcher:
                 try:
                     filled = values(person.context)
                 except TemplateInvalid:
-                    failed.append(
-                        Change(i, RecipientState.FAILED, "template_error", group=groups[i])
-                    )
+                    failed.append(Change(i, RecipientState.FAILED, "template_error"))
                     continue
                 ready.append(OutgoingRecipient(i, message_id(i), person.to, filled, person.headers))
-            self._tokens.refund(provider, len(indexes) - len(ready), grant.start)
+            if len(ready) < len(indexes):
+                taken = {recipient.index for recipient in ready}
+                self._refund(provider, grant, [i for i in indexes if i not in taken], groups)
             if ready:
                 shares.append(Share(provider, grant, tuple(ready)))
         return shares, failed
@@ -226,7 +278,7 @@ class Dispatcher:
         assignment: Assignment,
     ) -> Attempt:
         providers = tuple(dict.fromkeys(share.provider for share in shares))
-        assigned, group_bytes = bytearray(size), bytearray(size)
+        assigned, group_bytes = bytearray(size), bytearray([_OTHER]) * size
         for share in shares:
             number = 1 + providers.index(share.provider)
             for recipient in share.recipients:
@@ -243,60 +295,6 @@ class Dispatcher:
             groups=bytes(group_bytes),
             routing=assignment.evidence,
         )
-
-    def _save(
-        self,
-        run: Run,
-        changes: list[Change],
-        outcomes: list[tuple[str, SendOutcome]],
-        attempt: Attempt | None = None,
-    ) -> None:
-        """Records the outcome; if somebody settled meanwhile, what is still open of ours."""
-        settled = changes
-        if attempt is not None:
-            groups = attempt.groups
-            settled = changes + [
-                Change(
-                    o.index,
-                    STATE_OF_VERDICT[o.verdict],
-                    "" if o.verdict is Verdict.ACCEPTED else o.code,
-                    provider,
-                    GROUPS[groups[o.index]],
-                )
-                for provider, o in outcomes
-            ]
-        if not settled:
-            return
-        number = attempt.number if attempt else None
-        last = run.outcome.attempt + 1 >= MAX_ATTEMPTS
-        if last:
-            settled = [_given_up(c) for c in settled]
-        try:
-            run.outcome = self._ledger.save_outcome(changed(run.outcome, settled, number))
-        except StaleWrite:
-            run.note = "the outcome came late"
-            run.outcome = self._save_late(run, outcomes, attempt)
-
-    def _save_late(
-        self, run: Run, outcomes: list[tuple[str, SendOutcome]], attempt: Attempt | None
-    ) -> ChunkOutcome:
-        for _ in range(5):
-            current = self._ledger.record(run.key).outcome
-            if current is None or attempt is None:
-                break
-            changes = []
-            for provider, o in outcomes:
-                new = late(current.state_of(o.index), o)
-                if new is not None:
-                    group = attempt.group_of(o.index)
-                    changes.append(Change(o.index, new[0], new[1], provider, group))
-            if not changes:
-                return current
-            try:
-                return self._ledger.save_outcome(changed(current, changes))
-            except StaleWrite:
-                continue
-        return run.outcome
 
     def _judge(self, mailing: Mailing, run: Run, outcomes: list[tuple[str, SendOutcome]]) -> None:
         """What the answers mean for the providers and for the campaign."""
@@ -324,7 +322,7 @@ class Dispatcher:
             )
             self._stop(run, campaign, run.note, "sender_refused")
 
-    def _leave(self, run: Run) -> None:
+    def _leave(self, run: Run, schedule: Schedule) -> None:
         """What is still pending comes back by the queue, or by the scheduler if it must wait."""
         if not run.outcome.in_state(RecipientState.PENDING) or run.note:
             return
@@ -332,15 +330,23 @@ class Dispatcher:
         exponent = min(run.outcome.attempt, 10)
         backoff = min(_LAST_BACKOFF_S, _FIRST_BACKOFF_S * 2**exponent)
         at = max(run.retry_at or now + timedelta(seconds=backoff), now)
+        if schedule.end_at is not None:
+            at = max(now, min(at, schedule.end_at))
         wait = (at - now).total_seconds()
         if wait <= _QUEUE_DELAY_S:
             self._queue.send([run.key], delay_s=max(1, int(wait) + 1))
-        else:
-            self._due.add([DueItem(at, run.key)])
+            return
+        self._due.add([DueItem(at, run.key)])
+        try:  # so that no look before then sends it again
+            run.outcome = self._ledger.save_outcome(replace(run.outcome, not_before=at))
+        except StaleWrite:
+            run.note = "somebody else wrote the outcome; the next look decides"
 
 
 _DONE = frozenset({Verdict.ACCEPTED, Verdict.REJECTED})
+_SURELY_NOT = frozenset(v for v, s in STATE_OF_VERDICT.items() if s is RecipientState.PENDING)
 _GROUP_NUMBER = {group: number for number, group in enumerate(GROUPS)}
+_OTHER = _GROUP_NUMBER[MailboxGroup.OTHER]
 
 
 def _mail(mailing: Mailing) -> OutgoingBatch:
@@ -352,15 +358,16 @@ def _mail(mailing: Mailing) -> OutgoingBatch:
         html=template.html,
         text=template.text,
         reply_to=mailing.reply_to,
+        headers=mailing.headers,
         tags=mailing.tags,
+        extras=mailing.extras,
         recipients=(),
     )
 
 
-def _given_up(item: Change) -> Change:
-    if item.state is not RecipientState.PENDING:
-        return item
-    return replace(item, state=RecipientState.FAILED, reason="gave_up")
+def _too_early(message: Mapping[str, Any], now: datetime) -> bool:
+    send_at = message.get("send_at")
+    return send_at is not None and from_iso(send_at) > now
 
 
 def _sooner(run: Run, at: datetime | None) -> None:

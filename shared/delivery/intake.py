@@ -8,6 +8,7 @@ and an attempt must say that this account was to send to that recipient.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,6 +52,13 @@ class _Chunk:
 
     subscribers: tuple[str, ...]
     attempts: tuple[Attempt, ...]
+    copies: Mapping[str, str]
+    """Of a transactional message: subscriber ids of cc and bcc by their address."""
+
+    def subscriber(self, ref: MessageRef, event: Event) -> str:
+        """Whom an event is about: the recipient, unless it names one of the copies."""
+        copy = self.copies.get((event.address or "").lower())
+        return copy or self.subscribers[ref.index]
 
     def group_by(self, provider: str, index: int) -> MailboxGroup | None:
         """The recipient's mailbox group, if that account was ever to send to it.
@@ -130,7 +138,7 @@ class EventIntake:
             return IntakeOutcome.UNKNOWN_MESSAGE
         if group is None:
             return IntakeOutcome.WRONG_ACCOUNT
-        return Engagement(event, ref, chunk.subscribers[ref.index], group)
+        return Engagement(event, ref, chunk.subscriber(ref, event), group)
 
     def _cached(self, key: ChunkKey) -> _Chunk | None:
         chunk = self._cache.get(key)
@@ -143,7 +151,13 @@ class EventIntake:
             record = self._ledger.record(key)
         except NotFound:
             return None
-        chunk = _Chunk(record.plan.subscribers, record.attempts)
+        message = record.plan.message or {}
+        copies = {
+            copy["address"]: copy["subscriber"]
+            for kind in ("cc", "bcc")
+            for copy in message.get(kind, ())
+        }
+        chunk = _Chunk(record.plan.subscribers, record.attempts, copies)
         self._cache[key] = chunk
         self._cache.move_to_end(key)
         if len(self._cache) > self._cached_chunks:

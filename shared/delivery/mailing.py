@@ -6,19 +6,24 @@ person may still be mailed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from shared.audience.model import ListState, SuppressionReason
-from shared.audience.ports import SuppressionStore
+from shared.audience.ports import BlobStore, SuppressionStore
 from shared.content.compiled import CompiledTemplate
 from shared.content.model import TemplateSource
 from shared.content.ports import TemplateStore
+from shared.delivery.composing import fitting
 from shared.delivery.model import Campaign, ChunkPlan
 from shared.delivery.ports import RecipientReader
+from shared.delivery.routing import Candidate
+from shared.delivery.schedule import ANY_TIME, Schedule
 from shared.ids import UnsubscribeTokens
-from shared.mail import Mailbox, MessageKind
+from shared.mail import Attachment, Extras, Load, Mailbox, MessageKind
 
 Document = Mapping[str, Any]
 """A person's stored item as plain JSON (`Subscriber.to_item`)."""
@@ -36,6 +41,7 @@ class Person:
     context: Mapping[str, Any]
     headers: Mapping[str, str]
     skip: str = ""
+    time_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,20 @@ class Mailing:
     tags: tuple[str, ...]
     template: CompiledTemplate
     people: Callable[[tuple[str, ...]], list[Person]]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    extras: Extras | None = None
+    size: int = 0
+    """Bytes of a message with extras, as the ESPs count them."""
+    schedule: Schedule = ANY_TIME
+    pace_per_hour: int | None = None
+
+    def candidates(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """The providers as this mail finds them: not every one takes all files and copies."""
+        if self.extras is None:
+            return candidates
+        load = Load(self.size, tuple(file.filename for file in self.extras.attachments))
+        copies = [box.address for box in (*self.extras.cc, *self.extras.bcc)]
+        return fitting(candidates, load, copies)
 
 
 def _skipped(reason: str) -> Person:
@@ -60,17 +80,20 @@ class Mailings:
 
     def __init__(
         self,
+        *,
         templates: TemplateStore,
         recipients: RecipientReader,
         suppressions: SuppressionStore,
         unsubscribe: UnsubscribeTokens,
         public_url: str,
+        blobs: BlobStore,
     ) -> None:
         self._templates = templates
         self._recipients = recipients
         self._suppressions = suppressions
         self._unsubscribe = unsubscribe
         self._public_url = public_url.rstrip("/")
+        self._blobs = blobs
         self._compiled: dict[tuple[str, str, int], CompiledTemplate] = {}
 
     def of_campaign(self, campaign: Campaign) -> Mailing:
@@ -82,6 +105,8 @@ class Mailings:
             token = self._unsubscribe.maker(campaign.workspace, campaign.id, list_id)
             common = {"campaign": {"id": campaign.id, "name": campaign.name}}
             lists = campaign.list_ids
+            if campaign.seed_list:
+                lists += (campaign.seed_list,)
             url = f"{self._public_url}/u/"
             return [
                 self._subscriber(found.get(subscriber), lists, common, url + token(subscriber))
@@ -98,12 +123,20 @@ class Mailings:
                 campaign.workspace, campaign.template_id, campaign.template_version
             ),
             people=people,
+            schedule=campaign.schedule,
+            pace_per_hour=campaign.pace_per_hour,
         )
 
     def of_message(self, plan: ChunkPlan) -> Mailing:
-        """A transactional message, whose content is in the plan itself."""
+        """A transactional message, whose content is in the plan, or in a file if it is large.
+
+        Raises:
+            NotFound: the file or the template is gone.
+        """
         message = plan.message or {}
         workspace = plan.key.workspace
+        if "file" in message:
+            message = {**message, **orjson.loads(self._blobs.get(message["file"]))}
 
         def people(subscribers: tuple[str, ...]) -> list[Person]:
             entry = self._suppressions.get(workspace, subscribers[0])
@@ -125,7 +158,35 @@ class Mailings:
             tags=tuple(message.get("tags", ())),
             template=template,
             people=people,
+            headers=message.get("headers", {}),
+            extras=self._extras(workspace, message),
+            size=message.get("size", 0),
         )
+
+    def _extras(self, workspace: str, message: Mapping[str, Any]) -> Extras | None:
+        """Copies, files and metadata. Who must not be mailed gets no copy."""
+        copies = [copy["subscriber"] for kind in ("cc", "bcc") for copy in message.get(kind, ())]
+        stopped = self._suppressions.get_many(workspace, copies) if copies else {}
+
+        def boxes(kind: str) -> tuple[Mailbox, ...]:
+            return tuple(
+                Mailbox(copy["address"], copy["name"])
+                for copy in message.get(kind, ())
+                if copy["subscriber"] not in stopped
+                or stopped[copy["subscriber"]].reason not in _STOPS_TRANSACTIONAL
+            )
+
+        files = zip(message.get("attachments", ()), message.get("files", ()), strict=True)
+        extras = Extras(
+            cc=boxes("cc"),
+            bcc=boxes("bcc"),
+            attachments=tuple(
+                Attachment(file["filename"], file["content_type"], content, file["content_id"])
+                for file, content in files
+            ),
+            metadata=message.get("metadata", {}),
+        )
+        return None if extras == Extras() else extras
 
     def _template(self, workspace: str, template_id: str, version: int) -> CompiledTemplate:
         key = (workspace, template_id, version)
@@ -163,11 +224,12 @@ class Mailings:
             Mailbox(address),
             {"subscriber": subscriber, "unsubscribe_url": url, **common},
             {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": _ONE_CLICK},
+            time_zone=person["time_zone"],
         )
 
 
 _KEPT = 64
-_BLANK: Document = {"lists": {}, "attributes": {}, "tags": (), "locale": ""}
+_BLANK: Document = {"lists": {}, "attributes": {}, "tags": (), "locale": "", "time_zone": ""}
 """What `Subscriber.to_item` leaves out."""
 
 _SUBSCRIBED = ListState.SUBSCRIBED.value

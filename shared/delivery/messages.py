@@ -1,48 +1,62 @@
-"""Transactional messages: one recipient, its own chunk, ahead of all bulk mail."""
+"""Transactional messages: one recipient with copies, its own chunk, ahead of all bulk mail."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
 from shared import ids as kinds
 from shared.analytics.ports import EngagementStore
-from shared.audience.addresses import normalise
-from shared.clock import Clock, to_iso
-from shared.content.compiled import CompiledTemplate, check_parts, render_directly
-from shared.content.model import TemplateSource
+from shared.audience.ports import BlobStore
+from shared.clock import Clock, from_iso, to_iso
 from shared.content.ports import TemplateStore
-from shared.delivery.campaigns import check_mailbox, check_tags
-from shared.delivery.model import ChunkKey, ChunkPlan, DueItem
+from shared.delivery.composing import MessageRequest, OnDoubt, check_fit, checked, load_of
+from shared.delivery.finding import find_message
+from shared.delivery.lookups import Lookups
+from shared.delivery.model import ChunkKey, ChunkPlan, ChunkRecord, DueItem, marker
+from shared.delivery.outcomes import Change, changed, fresh
 from shared.delivery.ports import ChunkQueue, DueStore, LedgerStore, SenderCheck
+from shared.delivery.routing import Candidate
 from shared.delivery.states import RecipientState
-from shared.errors import FieldProblem, ForgedToken, InvalidInput, NotFound
+from shared.errors import FieldProblem, InvalidInput, StaleWrite, WrongState
 from shared.ids import TRANSACTIONAL_CHUNK, Ids, MessageIds, MessageRef, SubscriberIds
 from shared.mail import Mailbox
 
-MAX_MESSAGE_BYTES = 256 * 1024
-"""A message's content and data as JSON; DynamoDB's item limit is 400 KB."""
+MAX_CONTENT_BYTES = 256 * 1024
+"""A message's content and data as JSON, without its attachments."""
 
+MAX_BATCH = 500
+
+INLINE_BYTES = 16 * 1024
+"""Content above this, and every attachment, is kept in a file; DynamoDB bills each KB."""
+
+KEPT_FOR = timedelta(days=30)
+"""How long after its time a message's content is kept."""
+
+REPEATS_WITHIN = timedelta(hours=24)
+"""How long the same request under the same idempotency key is the same message."""
+
+CANCELLED = "cancelled"
+_FILE = "application/json"
 _LOOK_AFTER = timedelta(minutes=3)
+_QUEUE_DELAY = timedelta(minutes=15)
+"""The longest that SQS holds a message back."""
 
 
 @dataclass(frozen=True, slots=True)
-class MessageRequest:
-    """One transactional message: a template's id, or the parts themselves."""
+class _Prepared:
+    """A message that is in order and not stored yet. `file` is what goes beside the plan."""
 
-    to: Mailbox
-    sender: Mailbox
-    template_id: str | None = None
-    subject: str = ""
-    html: str = ""
-    text: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
-    reply_to: Mailbox | None = None
-    tags: tuple[str, ...] = ()
+    plan: ChunkPlan
+    file: bytes | None
+    send_at: datetime | None
 
 
 class MessageService:
@@ -56,6 +70,8 @@ class MessageService:
         due: DueStore,
         engagements: EngagementStore,
         templates: TemplateStore,
+        blobs: BlobStore,
+        candidates: Callable[[], Sequence[Candidate]],
         sender_check: SenderCheck,
         message_ids: MessageIds,
         subscriber_ids: SubscriberIds,
@@ -67,53 +83,90 @@ class MessageService:
         self._due = due
         self._engagements = engagements
         self._templates = templates
+        self._blobs = blobs
+        self._candidates = candidates
         self._sender_check = sender_check
         self._message_ids = message_ids
         self._subscriber_ids = subscriber_ids
         self._ids = ids
         self._clock = clock
 
-    def send(self, workspace: str, request: MessageRequest) -> str:
-        """Takes a message in and returns its id; it is sent within seconds.
+    def send(self, workspace: str, request: MessageRequest, *, once: str = "") -> str:
+        """Takes a message in and returns its id; it is sent within seconds, or at `send_at`.
+
+        The same request under the same `once` is the same message for 24
+        hours, even if an earlier call died half-way.
 
         Raises:
             InvalidInput: names each field at fault; the content is rendered
                 once, so that a template that fails with this data is refused.
         """
-        address = _recipient(request.to.address)
-        problems = check_mailbox("sender", request.sender) + check_tags(request.tags)
-        if not request.to.name.isprintable():
-            problems.append(FieldProblem("to.name", "must be one line, without line breaks"))
-        if request.reply_to:
-            problems += check_mailbox("reply_to", request.reply_to)
-        if bool(request.template_id) == bool(request.subject or request.html or request.text):
-            problems.append(
-                FieldProblem("template", "give either a template or subject with html or text")
-            )
-        if problems:
-            raise InvalidInput(problems)
-        self._sender_check.check_sender(workspace, request.sender.address)
-        content = self._content(workspace, request)
-        message = {
-            "to": {"address": address, "name": request.to.name},
-            "sender": {"address": request.sender.address, "name": request.sender.name},
-            "data": dict(request.data),
-            "tags": list(request.tags),
-            **content,
-        }
-        if request.reply_to:
-            reply_to = request.reply_to
-            message["reply_to"] = {"address": reply_to.address, "name": reply_to.name}
-        if len(orjson.dumps(message)) > MAX_MESSAGE_BYTES:
-            raise InvalidInput(
-                FieldProblem("data", f"and content exceed {MAX_MESSAGE_BYTES} bytes together")
-            )
-        key = ChunkKey(workspace, self._ids.new(kinds.CAMPAIGN), TRANSACTIONAL_CHUNK)
-        person = self._subscriber_ids.of(workspace, address)
-        self._ledger.put_plan(ChunkPlan(key=key, subscribers=(person,), message=message))
-        self._due.add([DueItem(self._clock.now() + _LOOK_AFTER, key)])
-        self._queue.send([key])
-        return self._message_ids.make(MessageRef(workspace, key.campaign, key.chunk, 0))
+        [result] = self.send_batch(workspace, [request], once=once)
+        if isinstance(result, InvalidInput):
+            raise result
+        return result
+
+    def send_batch(
+        self, workspace: str, requests: Sequence[MessageRequest], *, once: str = ""
+    ) -> list[str | InvalidInput]:
+        """For each message its id, or what is wrong with it, in the same order.
+
+        All are checked before the first is stored. A bad one does not keep the
+        others from being sent. `once` is as for `send`, place by place.
+
+        Raises:
+            DependencyUnavailable: some may have been taken in; the same call
+                with the same `once` takes in the rest and repeats none.
+        """
+        lookups = Lookups(self._templates, self._sender_check, workspace)
+        candidates = self._candidates()
+        results: list[_Prepared | InvalidInput] = []
+        for place, request in enumerate(requests):
+            identity = f"{once}\n{place}" if once else ""
+            try:
+                results.append(self._prepared(workspace, request, identity, lookups, candidates))
+            except InvalidInput as error:
+                results.append(error)
+        stored = [
+            one if isinstance(one, InvalidInput) else self._stored(one, once) for one in results
+        ]
+        self._released([one for one in stored if not isinstance(one, InvalidInput)])
+        return [
+            one if isinstance(one, InvalidInput) else self._id_of(one.plan.key) for one in stored
+        ]
+
+    def cancel(self, workspace: str, message_id: str) -> None:
+        """Keeps a message from being sent. Cancelling again changes nothing.
+
+        It claims the message as a dispatcher would, so that only one of them gets it.
+
+        Raises:
+            NotFound: no message of this workspace has that id.
+            WrongState: it went, is going just now, or belongs to a campaign.
+        """
+        ref, record = self._found(workspace, message_id)
+        if not ref.transactional:
+            raise WrongState("the message belongs to a campaign; cancel the campaign instead")
+        outcome = record.outcome or fresh(record.plan.key, len(record.plan.subscribers))
+        state = outcome.state_of(0)
+        if state is RecipientState.SKIPPED and outcome.reason_of(0) == CANCELLED:
+            return
+        if state is not RecipientState.PENDING:
+            raise WrongState(f"the message is {state.word} already; it cannot be cancelled")
+        claim = record.unrecorded
+        attempts = record.attempts
+        if claim is None:
+            claim = marker(record.plan.key, outcome.attempt + 1, CANCELLED, self._clock.now())
+            attempts += (claim,)
+            if not self._ledger.begin(claim):
+                raise WrongState("the message is being sent just now; it cannot be cancelled")
+        elif claim.owner != CANCELLED:  # else an earlier cancellation died here
+            raise WrongState("the message is being sent just now; it cannot be cancelled")
+        change = Change(0, RecipientState.SKIPPED, CANCELLED)
+        try:
+            self._ledger.save_outcome(changed(outcome, [change], attempts, claim.number))
+        except StaleWrite as error:
+            raise WrongState("the message changed just now; look at it again") from error
 
     def get(self, workspace: str, message_id: str) -> dict[str, Any]:
         """A message's story: state, provider, why, and every event. Campaign mail too.
@@ -121,16 +174,7 @@ class MessageService:
         Raises:
             NotFound: no message of this workspace has that id.
         """
-        try:
-            ref = self._message_ids.parse(message_id)
-        except ForgedToken as error:
-            raise NotFound("message", message_id) from error
-        if ref.workspace != workspace:
-            raise NotFound("message", message_id)
-        key = ChunkKey(workspace, ref.campaign, ref.chunk)
-        record = self._ledger.record(key)
-        if ref.index >= len(record.plan.subscribers):
-            raise NotFound("message", message_id)
+        ref, record = self._found(workspace, message_id)
         outcome = record.outcome
         state = outcome.state_of(ref.index) if outcome else RecipientState.PENDING
         attempts = [
@@ -153,6 +197,7 @@ class MessageService:
             "subscriber": record.plan.subscribers[ref.index],
             "state": state.word,
             "reason": outcome.reason_of(ref.index) if outcome else "",
+            **_as_asked(record.plan.message),
             "attempts": attempts,
             "events": [
                 {
@@ -165,26 +210,139 @@ class MessageService:
             ],
         }
 
-    def _content(self, workspace: str, request: MessageRequest) -> dict[str, Any]:
-        if request.template_id:
-            try:
-                template = self._templates.get(workspace, request.template_id)
-            except NotFound as error:
-                problem = FieldProblem("template", f"there is no template {request.template_id!r}")
-                raise InvalidInput(problem) from error
-            render_directly(template.source, {"data": dict(request.data)})
-            return {"template_id": template.id, "template_version": template.version}
-        source = TemplateSource(request.subject, request.html, request.text)
-        check_parts(source)
-        render_directly(source, {"data": dict(request.data)})
-        CompiledTemplate(source)
-        parts = {"subject": source.subject, "html": source.html, "text": source.text}
-        return {"content": parts}
+    def _found(self, workspace: str, message_id: str) -> tuple[MessageRef, ChunkRecord]:
+        return find_message(self._ledger, self._message_ids, workspace, message_id)
+
+    def _prepared(
+        self,
+        workspace: str,
+        request: MessageRequest,
+        identity: str,
+        lookups: Lookups,
+        candidates: Sequence[Candidate],
+    ) -> _Prepared:
+        now = self._clock.now()
+        name = self._name(workspace, request, identity)
+        request = checked(request, now)
+        lookups.check_sender(request.sender.address)
+        content, rendered = lookups.content(request)
+        body = {"data": dict(request.data), **content}
+        size = len(orjson.dumps(body))
+        if size > MAX_CONTENT_BYTES:
+            raise InvalidInput(
+                FieldProblem("data", f"and content exceed {MAX_CONTENT_BYTES} bytes together")
+            )
+        load = load_of(request, rendered)
+        check_fit(request, load, candidates)
+        key = ChunkKey(workspace, name, TRANSACTIONAL_CHUNK)
+        message = {**self._envelope(workspace, request), "at": to_iso(now), "size": load.size}
+        file = None
+        if request.attachments or size > INLINE_BYTES:
+            files = [attachment.content for attachment in request.attachments]
+            file = orjson.dumps({**body, "files": files})
+            message["file"] = f"{workspace}/messages/{name}"
+        else:
+            message |= body
+        plan = ChunkPlan(
+            key=key,
+            subscribers=(self._subscriber_ids.of(workspace, request.to.address),),
+            message=message,
+            expires_at=(request.send_at or now) + KEPT_FOR,
+        )
+        return _Prepared(plan, file, request.send_at)
+
+    def _name(self, workspace: str, request: MessageRequest, identity: str) -> str:
+        """The id under which the message stands in the ledger.
+
+        What is sent under an idempotency key has one that only depends on the
+        key and the request, so that the plan of a repeated call is there already.
+        """
+        if not identity:
+            return self._ids.new(kinds.CAMPAIGN)
+        text = orjson.dumps([workspace, identity, request], option=orjson.OPT_SORT_KEYS)
+        digest = hashlib.blake2b(text, digest_size=kinds.ID_BYTES).digest()
+        return kinds.to_text(kinds.CAMPAIGN, digest)
+
+    def _envelope(self, workspace: str, request: MessageRequest) -> dict[str, Any]:
+        """All of a message but its content, as the plan keeps it; what is empty is left out."""
+
+        def copies(boxes: Sequence[Mailbox]) -> list[dict[str, str]]:
+            subscriber = self._subscriber_ids.of
+            return [
+                {**_plain(box), "subscriber": subscriber(workspace, box.address)} for box in boxes
+            ]
+
+        optional = {
+            "reply_to": _plain(request.reply_to) if request.reply_to else None,
+            "cc": copies(request.cc),
+            "bcc": copies(request.bcc),
+            "headers": dict(request.headers),
+            "tags": list(request.tags),
+            "metadata": dict(request.metadata),
+            "attachments": [
+                {
+                    "filename": file.filename,
+                    "content_type": file.content_type,
+                    "size": file.size,
+                    "content_id": file.content_id,
+                }
+                for file in request.attachments
+            ],
+            "send_at": to_iso(request.send_at) if request.send_at else None,
+            "on_doubt": request.on_doubt.value if request.on_doubt is not OnDoubt.HOLD else None,
+        }
+        return {
+            "to": _plain(request.to),
+            "sender": _plain(request.sender),
+            **{name: value for name, value in optional.items() if value},
+        }
+
+    def _stored(self, one: _Prepared, once: str) -> _Prepared:
+        """The message with the plan that is in the ledger now."""
+        message = one.plan.message or {}
+        if one.file is not None:
+            self._blobs.put(message["file"], one.file, content_type=_FILE)
+        stored = self._ledger.put_plan(one.plan)
+        taken = (stored.message or {}).get("at", "")
+        if once and from_iso(taken) + REPEATS_WITHIN <= self._clock.now():
+            key = replace(one.plan.key, campaign=self._ids.new(kinds.CAMPAIGN))
+            self._ledger.put_plan(replace(one.plan, key=key))
+            return replace(one, plan=replace(one.plan, key=key))
+        return one
+
+    def _released(self, messages: Sequence[_Prepared]) -> None:
+        """Books a look at each message, and queues those whose time is near."""
+        now = self._clock.now()
+        due, queued = [], defaultdict[int, list[ChunkKey]](list)
+        for one in messages:
+            wait = max(timedelta(), (one.send_at or now) - now)
+            soon = wait <= _QUEUE_DELAY
+            due.append(DueItem(now + wait + (_LOOK_AFTER if soon else timedelta()), one.plan.key))
+            if soon:
+                queued[math.ceil(wait.total_seconds())].append(one.plan.key)
+        self._due.add(due)
+        for delay_s, keys in queued.items():
+            self._queue.send(keys, delay_s=delay_s)
+
+    def _id_of(self, key: ChunkKey) -> str:
+        return self._message_ids.make(MessageRef(key.workspace, key.campaign, key.chunk, 0))
 
 
-def _recipient(address: str) -> str:
-    try:
-        return normalise(address)
-    except InvalidInput as error:
-        problems = [FieldProblem("to.email", problem.reason) for problem in error.problems]
-        raise InvalidInput(problems) from error
+def _plain(box: Mailbox) -> dict[str, str]:
+    return {"address": box.address, "name": box.name}
+
+
+def _as_asked(message: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the story of a transactional message says of the request; nothing of a campaign's."""
+    if message is None:
+        return {}
+    return {
+        "send_at": message.get("send_at"),
+        "on_doubt": message.get("on_doubt", OnDoubt.HOLD.value),
+        "tags": message.get("tags", []),
+        "metadata": message.get("metadata", {}),
+        "attachments": [
+            {name: file[name] for name in ("filename", "content_type", "size")}
+            for file in message.get("attachments", ())
+        ],
+    }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from shared.delivery.schedule import ANY_TIME, Schedule
 from shared.delivery.states import CampaignState, RecipientState
 from shared.mail import Mailbox, MailboxGroup
 
@@ -24,6 +25,12 @@ class Campaign:
     `released` is the number of chunks that were handed to the queue so far,
     `chunks` and `recipients` are known once planning is done. `totals` is the
     final report, written when the campaign is `sent` or `cancelled`.
+    `retry_job` is the job that has the newest retry in hand, and `retried_at`
+    when it was asked for. `schedule` and `pace_per_hour` say when and how fast
+    it may send. The members of `seed_list` get it first, and the rest no
+    sooner than `rest_after`, which is set when the seeds go:
+    `seed_wait_minutes` later, or when somebody resumes. `brake_base` are the
+    counts from which the brake judges, moved on each time it trips.
     """
 
     id: str
@@ -44,6 +51,14 @@ class Campaign:
     recipients: int = 0
     released: int = 0
     totals: Mapping[str, Any] = field(default_factory=dict)
+    retry_job: str = ""
+    retried_at: datetime | None = None
+    schedule: Schedule = ANY_TIME
+    pace_per_hour: int | None = None
+    seed_list: str | None = None
+    seed_wait_minutes: int = 30
+    rest_after: datetime | None = None
+    brake_base: Mapping[str, int] = field(default_factory=dict)
     version: int = 0
 
 
@@ -61,14 +76,15 @@ class ChunkPlan:
     """Item **P**: whom the chunk is for. Written once, never changed.
 
     `resume` is the planner's cursor after this chunk, so that planning can go
-    on from the newest plan item. `message` holds the content of a
-    transactional message (plain JSON), else it is None.
+    on from the newest plan item. `message` holds a transactional message
+    (plain JSON), else it is None. What is personal in it goes at `expires_at`.
     """
 
     key: ChunkKey
     subscribers: tuple[str, ...]
     resume: Mapping[str, Any] = field(default_factory=dict)
     message: Mapping[str, Any] | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +94,8 @@ class Attempt:
     `providers` names the accounts, and `assigned` has one byte a recipient of
     the chunk: 0 for not in this attempt, else 1 + the place in `providers`.
     `groups` has one byte a recipient too: the place of the mailbox group in
-    `GROUPS`. `routing` says why the providers were chosen. Number 1 is the
-    first attempt.
+    `GROUPS`, `other` for who was not looked at. `routing` says why the
+    providers were chosen. Number 1 is the first attempt.
     """
 
     key: ChunkKey
@@ -106,14 +122,26 @@ class Attempt:
         return (i for i, provider in enumerate(self.assigned) if provider)
 
 
+def marker(key: ChunkKey, number: int, owner: str, now: datetime) -> Attempt:
+    """An attempt at a chunk of one in which nothing is posted.
+
+    It claims the chunk, so that no worker can be sending it meanwhile, and it
+    stays as evidence of who did what.
+    """
+    other = GROUPS.index(MailboxGroup.OTHER)
+    return Attempt(key, number, owner, now, (), bytes(1), bytes([other]))
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkOutcome:
     """Item **R**: one byte a recipient (a RecipientState), and why where it is not obvious.
 
     `reasons` maps a reason code to the indexes it holds for. `counts` maps
     `provider|mailbox group|state` to a number of recipients (`-` for no
-    provider), so that a report never has to read plans. `attempt` is the
-    newest attempt whose outcome is in here.
+    provider), so that a report never has to read plans or attempts; it is
+    what `outcomes.counts_of` makes of states and attempts. `attempt` is the
+    newest attempt whose outcome is in here. Until `not_before` nobody needs to
+    look at what is pending: a window, a pace or an hour of the day is in the way.
     """
 
     key: ChunkKey
@@ -121,6 +149,7 @@ class ChunkOutcome:
     attempt: int
     reasons: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    not_before: datetime | None = None
     version: int = 0
 
     def state_of(self, index: int) -> RecipientState:
@@ -149,6 +178,10 @@ class ChunkRecord:
         """The newest attempt, if its outcome is not recorded yet."""
         recorded = self.outcome.attempt if self.outcome else 0
         return next((a for a in reversed(self.attempts) if a.number > recorded), None)
+
+    def newest_attempt(self, index: int) -> Attempt | None:
+        """The newest attempt that had this recipient in it."""
+        return next((a for a in reversed(self.attempts) if a.provider_of(index)), None)
 
 
 @dataclass(frozen=True, slots=True)

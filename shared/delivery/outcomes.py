@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from shared.delivery.model import ChunkKey, ChunkOutcome
-from shared.delivery.states import RECIPIENT_CHANGES, RecipientState, change
+from shared.delivery.model import GROUPS, Attempt, ChunkKey, ChunkOutcome
+from shared.delivery.states import RECIPIENT_CHANGES, RESEND_CHANGES, RecipientState, change
+from shared.errors import WrongState
+from shared.ids import TRANSACTIONAL_CHUNK
 from shared.mail import MailboxGroup, SendOutcome, Verdict
 
 NO_PROVIDER = "-"
@@ -24,13 +26,11 @@ STATE_OF_VERDICT: Mapping[Verdict, RecipientState] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One recipient's new state, with the provider and group it is counted under."""
+    """One recipient's new state, and why where that is not obvious."""
 
     index: int
     state: RecipientState
     reason: str = ""
-    provider: str = NO_PROVIDER
-    group: MailboxGroup = MailboxGroup.OTHER
 
 
 def fresh(key: ChunkKey, size: int) -> ChunkOutcome:
@@ -39,9 +39,15 @@ def fresh(key: ChunkKey, size: int) -> ChunkOutcome:
 
 
 def changed(
-    outcome: ChunkOutcome, changes: Iterable[Change], attempt: int | None = None
+    outcome: ChunkOutcome,
+    changes: Iterable[Change],
+    attempts: Sequence[Attempt],
+    recorded: int | None = None,
 ) -> ChunkOutcome:
-    """The outcome after `changes`; `attempt` marks an attempt as recorded.
+    """The outcome after `changes`; `recorded` marks the attempt of that number as recorded.
+
+    `attempts` are all of the chunk's in order, those of this run included:
+    they say under which provider and mailbox group a recipient is counted.
 
     Raises:
         WrongState: the table of states does not allow one of the changes.
@@ -49,27 +55,69 @@ def changed(
     states = bytearray(outcome.states)
     moved: dict[int, str] = {}
     # A chunk has hundreds of changes but few kinds of them, which are judged once each.
-    kinds: Counter[tuple[int, RecipientState, str, MailboxGroup]] = Counter()
+    kinds: dict[tuple[int, RecipientState], None] = {}
     for item in changes:
-        kinds[states[item.index], item.state, item.provider, item.group] += 1
+        kinds[states[item.index], item.state] = None
         states[item.index] = item.state
         moved[item.index] = item.reason
-    counts = Counter(outcome.counts)
-    for (byte, new, provider, group), number in kinds.items():
+    for byte, new in kinds:
         old = RecipientState(byte)
         if old is not new:
             _check(old, new)
-        if old in _COUNTED:
-            counts[f"{provider}|{group}|{old.word}"] -= number
-        if new in _COUNTED:
-            counts[f"{provider}|{group}|{new.word}"] += number
     return replace(
         outcome,
         states=bytes(states),
-        attempt=outcome.attempt if attempt is None else max(attempt, outcome.attempt),
+        attempt=outcome.attempt if recorded is None else max(recorded, outcome.attempt),
         reasons=_reasons(outcome.reasons, moved),
-        counts={name: count for name, count in counts.items() if count},
+        counts=counts_of(states, attempts),
     )
+
+
+def counts_of(states: bytes | bytearray, attempts: Sequence[Attempt]) -> dict[str, int]:
+    """`ChunkOutcome.counts`, from nothing but a chunk's states and attempts.
+
+    A recipient counts under the provider of its newest attempt, else under
+    `NO_PROVIDER`; under the mailbox group of that attempt, else the one that
+    was found when it was looked at and not mailed, else `other`. Whoever is
+    pending or claimed is not counted.
+    """
+    names = [NO_PROVIDER]
+    providers, groups = bytearray(len(states)), bytearray([_OTHER]) * len(states)
+    for attempt in attempts:  # the newest has the last word
+        numbers = [0]
+        for name in attempt.providers:
+            if name not in names:
+                names.append(name)
+            numbers.append(names.index(name))
+        for i, number in enumerate(attempt.assigned):
+            if number:
+                providers[i] = numbers[number]
+                groups[i] = attempt.groups[i]
+            elif attempt.groups[i] != _OTHER:
+                groups[i] = attempt.groups[i]
+    cells = Counter(zip(states, providers, groups, strict=True))
+    return {
+        f"{names[provider]}|{GROUPS[group]}|{RecipientState(byte).word}": number
+        for (byte, provider, group), number in cells.items()
+        if byte in _COUNTED
+    }
+
+
+def resent(outcome: ChunkOutcome, attempts: Sequence[Attempt], recorded: int) -> ChunkOutcome:
+    """The outcome of a transactional message in doubt that is to be sent once more.
+
+    Only for a message whose sender asked for that; `recorded` is the number of
+    the marker among `attempts` that says so.
+
+    Raises:
+        WrongState: it is campaign mail, or not in doubt.
+    """
+    if outcome.key.chunk != TRANSACTIONAL_CHUNK:
+        raise WrongState("campaign mail that is in doubt is never sent again")
+    change(RESEND_CHANGES, outcome.state_of(0), RecipientState.PENDING)
+    pending = bytes([RecipientState.PENDING])
+    counts = counts_of(pending, attempts)
+    return replace(outcome, states=pending, attempt=recorded, reasons={}, counts=counts)
 
 
 def late(state: RecipientState, verdict: SendOutcome) -> tuple[RecipientState, str] | None:
@@ -87,6 +135,7 @@ def late(state: RecipientState, verdict: SendOutcome) -> tuple[RecipientState, s
 
 
 _COUNTED = frozenset(RecipientState) - {RecipientState.PENDING, RecipientState.CLAIMED}
+_OTHER = GROUPS.index(MailboxGroup.OTHER)
 
 
 def _check(old: RecipientState, new: RecipientState) -> None:

@@ -16,6 +16,7 @@ from shared.delivery.model import (
     DueItem,
 )
 from shared.delivery.rates import BucketState
+from shared.delivery.workspace import Switch, WorkspaceSettings
 from shared.events import EventReport
 from shared.mail import OutgoingBatch, SendOutcome
 from shared.paging import Page
@@ -92,7 +93,10 @@ class CampaignStore(Protocol):
         ...
 
     def active(self) -> Iterator[Campaign]:
-        """Campaigns in `planning`, `sending` or `paused`, of all workspaces (a sparse index)."""
+        """Campaigns `scheduled`, `planning`, `sending` or `paused`, of all workspaces.
+
+        A sparse index.
+        """
         ...
 
 
@@ -129,6 +133,12 @@ class LedgerStore(Protocol):
         """Every outcome of a campaign, in no particular order."""
         ...
 
+    def outcomes_of(
+        self, workspace: str, campaign_id: str, chunks: Sequence[int]
+    ) -> Mapping[int, ChunkOutcome]:
+        """The outcomes of some of a campaign's chunks that have one; consistent."""
+        ...
+
 
 class DueStore(Protocol):
     """Chunks that the scheduler must look at later."""
@@ -147,18 +157,50 @@ class DueStore(Protocol):
 
 
 class RateStore(Protocol):
-    """One token item per provider: all windows, all groups, and the warm-up quota."""
+    """One token item per bucket: all windows, all groups, and the warm-up quota.
 
-    def load(self, provider: str) -> BucketState:
+    A bucket is a provider's, under its name, or that of a campaign with a pace
+    of its own (`tokens.campaign_bucket`).
+    """
+
+    def load(self, bucket: str) -> BucketState:
         """A consistent read; an empty state if nothing was ever taken."""
         ...
 
-    def save(self, provider: str, state: BucketState) -> None:
+    def save(self, bucket: str, state: BucketState) -> None:
         """Writes if `state.version` is the stored one, and increments it.
 
         Raises:
             StaleWrite: another worker was first.
         """
+        ...
+
+
+class SettingsStore(Protocol):
+    """Keeps what workspaces have set for their sending."""
+
+    def get(self, workspace: str) -> WorkspaceSettings:
+        """A consistent read; the defaults, at version 0, if nothing was ever set."""
+        ...
+
+    def save(self, workspace: str, settings: WorkspaceSettings) -> WorkspaceSettings:
+        """Writes if `settings.version` is the stored one; returns the next version.
+
+        Raises:
+            StaleWrite: another writer was first.
+        """
+        ...
+
+
+class SwitchStore(Protocol):
+    """Keeps kill switches; the empty string names the whole deployment."""
+
+    def get(self, workspaces: Sequence[str]) -> Mapping[str, Switch]:
+        """The switch of each that is asked for, in one consistent read; on by default."""
+        ...
+
+    def put(self, workspace: str, switch: Switch) -> None:
+        """Replaces a switch."""
         ...
 
 

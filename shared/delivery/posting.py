@@ -46,20 +46,29 @@ class Poster:
         self._executor = executor
 
     def post(
-        self, mail: OutgoingBatch, shares: Sequence[Share], deadline: datetime
+        self,
+        mail: OutgoingBatch,
+        shares: Sequence[Share],
+        deadline: datetime,
+        halted: Callable[[], bool] = bool,
     ) -> list[tuple[str, SendOutcome]]:
         """Provider and outcome of every recipient of every share.
 
-        Nothing is posted after `deadline`; what is left then is `out_of_time`.
+        Nothing is posted after `deadline`, or once `halted` says so;
+        what is left then is `out_of_time`.
         """
 
         def run(share: Share) -> list[tuple[str, SendOutcome]]:
-            return [(share.provider, o) for o in self._post_share(mail, share, deadline)]
+            return [(share.provider, o) for o in self._post_share(mail, share, deadline, halted)]
 
         return [pair for pairs in self._executor.map(run, shares) for pair in pairs]
 
     def _post_share(
-        self, mail: OutgoingBatch, share: Share, deadline: datetime
+        self,
+        mail: OutgoingBatch,
+        share: Share,
+        deadline: datetime,
+        halted: Callable[[], bool],
     ) -> list[SendOutcome]:
         sender = self._senders[share.provider]
         size = sender.max_batch
@@ -74,7 +83,7 @@ class Poster:
             wait = (turn - self._clock.now()).total_seconds()
             if wait > 0 and turn < deadline:
                 self._sleep(wait)
-            if max(turn, self._clock.now()) >= deadline:
+            if max(turn, self._clock.now()) >= deadline or halted():
                 return outcomes + _unposted(share.recipients[offset:], OUT_OF_TIME)
             answers = sender.send(mail.only(batch))
             outcomes += answers

@@ -14,16 +14,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from shared.mail import UNLIMITED, Capacity
+
 NO_ROUTE = "no_route"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A provider that may be used now. `cannot_take` is the adapter's own check."""
+    """A provider that may be used now.
+
+    `cannot_take` is the adapter's own check of an address, `capacity` what it
+    takes in one message.
+    """
 
     name: str
     weight: int
     cannot_take: Callable[[str], str]
+    capacity: Capacity = UNLIMITED
 
 
 class Router:

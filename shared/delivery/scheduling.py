@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
 from shared.delivery.dispatch import LEASE_GRACE
 from shared.delivery.model import Campaign, ChunkKey, DueItem
-from shared.delivery.moving import move
 from shared.delivery.outcomes import fresh
 from shared.delivery.ports import (
     CampaignStore,
@@ -17,10 +16,14 @@ from shared.delivery.ports import (
     DueStore,
     LedgerStore,
 )
-from shared.delivery.release import LOOK_AFTER, Releaser
+from shared.delivery.release import LEAST, LOOK_AFTER, Releaser, wanted
 from shared.delivery.report import totals_of
+from shared.delivery.retrying import under_way
 from shared.delivery.settling import Settler
-from shared.delivery.states import CampaignState, RecipientState
+from shared.delivery.shares import fair_shares
+from shared.delivery.states import CAMPAIGN_CHANGES, CampaignState, RecipientState, change
+from shared.delivery.switches import Switches
+from shared.delivery.watching import CampaignWatch, ProviderWatch
 from shared.errors import NotFound, StaleWrite
 from shared.ids import TRANSACTIONAL_CHUNK, to_bytes, to_text
 from shared.jobs import JobQueue, JobState, JobStore
@@ -34,9 +37,16 @@ _OVER = frozenset({CampaignState.CANCELLED, CampaignState.FAILED})
 
 @dataclass(slots=True)
 class Tick:
-    """What one tick did; what the handler logs."""
+    """What one tick did, and what it found; what the handler logs and measures.
+
+    `oldest_waiting_s` is how long the oldest chunk that was due has waited for
+    its look, `in_doubt` counts recipients, `silent` names providers.
+    """
 
     did: Counter[str] = field(default_factory=Counter)
+    oldest_waiting_s: float = 0.0
+    in_doubt: int = 0
+    silent: list[str] = field(default_factory=list)
 
 
 class Scheduler:
@@ -53,6 +63,10 @@ class Scheduler:
         settler: Settler,
         jobs: JobStore,
         job_queue: JobQueue,
+        switches: Switches,
+        campaign_watch: CampaignWatch,
+        provider_watch: ProviderWatch,
+        in_flight: int,
         clock: Clock,
     ) -> None:
         self._campaigns = campaigns
@@ -63,6 +77,10 @@ class Scheduler:
         self._settler = settler
         self._jobs = jobs
         self._job_queue = job_queue
+        self._switches = switches
+        self._campaign_watch = campaign_watch
+        self._provider_watch = provider_watch
+        self._in_flight = in_flight
         self._clock = clock
 
     def tick(self, deadline: datetime) -> Tick:
@@ -73,14 +91,22 @@ class Scheduler:
         """
         tick = Tick()
         states: dict[ChunkKey, Campaign | None] = {}
-        for item in self._due.due(self._clock.now(), limit=_PER_TICK):
+        due = self._due.due(self._clock.now(), limit=_PER_TICK)
+        oldest = min((item.at for item in due), default=self._clock.now())
+        tick.oldest_waiting_s = (self._clock.now() - oldest).total_seconds()
+        for item in due:
             if self._clock.now() >= deadline:
                 return tick
             self._look(item, tick, states)
+        sending: list[tuple[Campaign, int]] = []
         for campaign in self._campaigns.active():
             if self._clock.now() >= deadline:
-                return tick
-            self._advance(campaign, tick)
+                break
+            settled = self._advance(campaign, tick)
+            if settled is not None:
+                sending.append((campaign, settled))
+        self._release(sending, tick)
+        tick.silent = self._provider_watch.silent()
         return tick
 
     def _look(self, item: DueItem, tick: Tick, states: dict[ChunkKey, Campaign | None]) -> None:
@@ -108,13 +134,20 @@ class Scheduler:
         pending = bool(outcome.in_state(RecipientState.PENDING))
         doubtful = bool(outcome.in_state(RecipientState.IN_DOUBT))
         if pending and not (campaign and campaign.state in _OVER):
-            if campaign and campaign.state is CampaignState.PAUSED:
+            paused = campaign is not None and campaign.state is CampaignState.PAUSED
+            if paused or self._switches.off(item.key.workspace):
                 self._again(item, now + PAUSED_LOOK)
+                return
+            if outcome.not_before and outcome.not_before > now:
+                at = min(outcome.not_before, now + SETTLE_EVERY) if doubtful else outcome.not_before
+                self._again(item, at)
                 return
             self._again(item, now + LOOK_AFTER)
             self._queue.send([item.key])
             tick.did["chunks_sent_again"] += 1
         elif doubtful:
+            if campaign is None:  # a campaign's are counted with its totals
+                tick.in_doubt += len(outcome.in_state(RecipientState.IN_DOUBT))
             self._again(item, now + SETTLE_EVERY)
             tick.did["chunks_in_doubt"] += 1
         else:
@@ -133,31 +166,66 @@ class Scheduler:
             states[name] = self._campaigns.get(key.workspace, key.campaign)
         return states[name]
 
-    def _advance(self, campaign: Campaign, tick: Tick) -> None:
-        """Takes one campaign a step further: planning begun, chunks released, or sent."""
+    def _advance(self, campaign: Campaign, tick: Tick) -> int | None:
+        """Takes one campaign a step further; gives its settled chunks if it goes on sending."""
+        tick.did["campaigns_started"] += self._campaign_watch.start(campaign)
+        tick.did["campaigns_woken"] += self._campaign_watch.wake(campaign)
         if campaign.state is CampaignState.PLANNING:
             self._recover_plan(campaign, tick)
-            return
         if campaign.state is not CampaignState.SENDING:
-            return
+            return None
+        retrying = self._retrying(campaign, tick)  # asked first: what it opens is in the sum
         totals = totals_of(self._ledger.outcomes(campaign.workspace, campaign.id))
         settled = totals["settled_chunks"]
+        tick.in_doubt += totals["states"]["in_doubt"]
         accounted = sum(totals["states"].values()) - totals["states"]["in_doubt"]
-        if settled == campaign.chunks and accounted == campaign.recipients:
+        if settled == campaign.chunks and accounted == campaign.recipients and not retrying:
             self._finish(campaign, totals, tick)
-            return
-        released = self._releaser.release(campaign, settled).released - campaign.released
-        tick.did["chunks_released"] += max(0, released)
+            return None
+        if self._campaign_watch.brake(campaign, totals):
+            tick.did["campaigns_stopped"] += 1
+            return None
+        return int(settled)
+
+    def _release(self, sending: list[tuple[Campaign, int]], tick: Tick) -> None:
+        """Shares what may be in flight by workspaces, and each one's share by its campaigns."""
+        wants: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for campaign, settled in sending:
+            wants[campaign.workspace][campaign.id] = wanted(campaign, settled, self._in_flight)
+        demand = {ws: sum(own.values()) for ws, own in wants.items()}
+        by_workspace = fair_shares(self._in_flight, demand)
+        shares = {
+            campaign: share
+            for ws, own in wants.items()
+            for campaign, share in fair_shares(max(LEAST, by_workspace[ws]), own).items()
+        }
+        for campaign, settled in sending:
+            after = self._releaser.release(campaign, settled, shares[campaign.id])
+            tick.did["chunks_released"] += max(0, after.released - campaign.released)
 
     def _finish(self, campaign: Campaign, totals: dict[str, object], tick: Tick) -> None:
-        try:
-            done = self._campaigns.save(
-                replace(campaign, totals=totals, finished_at=self._clock.now())
-            )
-            move(self._campaigns, done, CampaignState.SENT)
+        sent = replace(
+            campaign,
+            state=change(CAMPAIGN_CHANGES, campaign.state, CampaignState.SENT),
+            state_reason="",
+            totals=totals,
+            finished_at=self._clock.now(),
+        )
+        try:  # in one write: a retry may come at any moment
+            self._campaigns.save(sent)
         except StaleWrite:
             return
         tick.did["campaigns_sent"] += 1
+
+    def _retrying(self, campaign: Campaign, tick: Tick) -> bool:
+        """Whether a retry is not through; one whose job was never enqueued is recovered."""
+        job = under_way(self._jobs, campaign)
+        asked = campaign.retried_at
+        lost = asked is not None and self._clock.now() - asked >= PLAN_LOST_AFTER
+        if job and job.state is JobState.QUEUED and lost:
+            self._job_queue.enqueue(campaign.workspace, job.id)
+            tick.did["retries_enqueued_again"] += 1
+        return job is not None
 
     def _recover_plan(self, campaign: Campaign, tick: Tick) -> None:
         """A launch that died between saving the campaign and enqueueing its job."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from shared.analytics.ports import CounterStore, EngagementStore
 from shared.clock import Clock
-from shared.delivery.model import Attempt, ChunkKey, ChunkOutcome, ChunkRecord
-from shared.delivery.outcomes import Change, changed, fresh
+from shared.delivery.composing import OnDoubt
+from shared.delivery.model import Attempt, ChunkOutcome, ChunkPlan, ChunkRecord, marker
+from shared.delivery.outcomes import Change, changed, fresh, resent
 from shared.delivery.ports import LedgerStore
 from shared.delivery.states import RecipientState
+from shared.errors import StaleWrite
 from shared.events import PROVES_ACCEPTANCE, EventType
 
 DEADLINE = timedelta(minutes=60)
@@ -21,6 +23,12 @@ FLOWING = timedelta(minutes=15)
 
 LOST = "attempt_lost"
 PRESUMED = "presumed_not_accepted"
+
+RESEND = "resend"
+"""Owner of the marker that stands before each repetition of a message in doubt."""
+
+MOST_RESENDS = 2
+"""Of a message with `on_doubt: resend`; an outage that accepts and errs could go on for ever."""
 
 
 class Settler:
@@ -46,17 +54,11 @@ class Settler:
         """
         outcome = record.outcome or fresh(record.plan.key, len(record.plan.subscribers))
         changes = [
-            Change(
-                index=i,
-                state=RecipientState.IN_DOUBT,
-                reason=LOST,
-                provider=attempt.provider_of(i) or "",
-                group=attempt.group_of(i),
-            )
+            Change(i, RecipientState.IN_DOUBT, LOST)
             for i in attempt.indexes()
             if outcome.state_of(i) is RecipientState.PENDING
         ]
-        return self._ledger.save_outcome(changed(outcome, changes, attempt.number))
+        return self._ledger.save_outcome(changed(outcome, changes, record.attempts, attempt.number))
 
     def settle(self, record: ChunkRecord, outcome: ChunkOutcome) -> ChunkOutcome:
         """Settles what is in doubt from events, or after the deadline by their absence.
@@ -67,33 +69,39 @@ class Settler:
         doubtful = outcome.in_state(RecipientState.IN_DOUBT)
         if not doubtful:
             return outcome
-        key = record.plan.key
-        seen = self._seen(key)
-        attempts = {i: _newest_attempt(record, i) for i in doubtful}
+        seen = verdicts_of(self._engagements, record.plan)
         expired = self._expired(record)
         changes = []
         for i in doubtful:
-            attempt = attempts[i]
+            attempt = record.newest_attempt(i)
             if attempt is None:
                 continue
-            verdict = seen(i)
+            verdict = seen.get(i)
             if verdict is None and expired(attempt, i):
                 verdict = (RecipientState.FAILED, PRESUMED)
             if verdict is not None:
-                provider = attempt.provider_of(i) or ""
-                changes.append(Change(i, *verdict, provider, attempt.group_of(i)))
-        return self._ledger.save_outcome(changed(outcome, changes)) if changes else outcome
+                changes.append(Change(i, *verdict))
+        if not changes:
+            return self._resend(record, outcome)
+        return self._ledger.save_outcome(changed(outcome, changes, record.attempts))
 
-    def _seen(self, key: ChunkKey) -> Callable[[int], tuple[RecipientState, str] | None]:
-        verdicts: dict[int, tuple[RecipientState, str]] = {}
-        for engagement in self._engagements.of_chunk(key.workspace, key.campaign, key.chunk):
-            event, index = engagement.event, engagement.ref.index
-            if event.type in PROVES_ACCEPTANCE:
-                verdicts[index] = (RecipientState.ACCEPTED, "")
-            elif event.type in {EventType.REJECTED, EventType.FAILED}:
-                reason = event.reason.value if event.reason else "rejected"
-                verdicts.setdefault(index, (RecipientState.REJECTED, reason))
-        return verdicts.get
+    def _resend(self, record: ChunkRecord, outcome: ChunkOutcome) -> ChunkOutcome:
+        """A message in doubt is pending again if its sender asked for that.
+
+        Not before the attempt's lease is over, which gives the events that
+        would settle it two minutes and more.
+        """
+        now = self._clock.now()
+        if (record.plan.message or {}).get("on_doubt") != OnDoubt.RESEND:
+            return outcome
+        resends = sum(attempt.owner == RESEND for attempt in record.attempts)
+        if resends >= MOST_RESENDS or now < record.attempts[-1].lease_until:
+            return outcome
+        again = marker(record.plan.key, record.attempts[-1].number + 1, RESEND, now)
+        if not self._ledger.begin(again):
+            raise StaleWrite("somebody else has the message just now; look at it again")
+        attempts = (*record.attempts, again)
+        return self._ledger.save_outcome(resent(outcome, attempts, again.number))
 
     def _expired(self, record: ChunkRecord) -> Callable[[Attempt, int], bool]:
         """Whether silence means no: the deadline is over and the provider is heard from."""
@@ -110,5 +118,19 @@ class Settler:
         return expired
 
 
-def _newest_attempt(record: ChunkRecord, index: int) -> Attempt | None:
-    return next((a for a in reversed(record.attempts) if a.provider_of(index)), None)
+def verdicts_of(
+    engagements: EngagementStore, plan: ChunkPlan
+) -> Mapping[int, tuple[RecipientState, str]]:
+    """What a chunk's events say of its recipients: state and reason; who is missing, nothing."""
+    key = plan.key
+    verdicts: dict[int, tuple[RecipientState, str]] = {}
+    for engagement in engagements.of_chunk(key.workspace, key.campaign, key.chunk):
+        event, index = engagement.event, engagement.ref.index
+        if event.type in PROVES_ACCEPTANCE:
+            verdicts[index] = (RecipientState.ACCEPTED, "")
+        elif plan.message is not None and engagement.subscriber != plan.subscribers[index]:
+            continue  # it is about a copy of the message
+        elif event.type in {EventType.REJECTED, EventType.FAILED}:
+            reason = event.reason.value if event.reason else "rejected"
+            verdicts.setdefault(index, (RecipientState.REJECTED, reason))
+    return verdicts

@@ -56,6 +56,16 @@ RECIPIENT_CHANGES: Mapping[RecipientState, frozenset[RecipientState]] = {
     RecipientState.SKIPPED: frozenset(),
 }
 
+RESEND_CHANGES: Mapping[RecipientState, frozenset[RecipientState]] = {
+    **dict.fromkeys(RecipientState, frozenset[RecipientState]()),
+    RecipientState.IN_DOUBT: frozenset({RecipientState.PENDING}),
+}
+"""One more change, for transactional messages with `on_doubt: resend` and nothing else.
+
+Whoever asks for it would rather have the message arrive twice than not at all.
+See `outcomes.resent`, the only place that makes it.
+"""
+
 FINAL = frozenset(
     {
         RecipientState.ACCEPTED,
@@ -71,6 +81,7 @@ class CampaignState(StrEnum):
     """Where a campaign stands."""
 
     DRAFT = "draft"
+    SCHEDULED = "scheduled"
     PLANNING = "planning"
     SENDING = "sending"
     PAUSED = "paused"
@@ -80,7 +91,12 @@ class CampaignState(StrEnum):
 
 
 CAMPAIGN_CHANGES: Mapping[CampaignState, frozenset[CampaignState]] = {
-    CampaignState.DRAFT: frozenset({CampaignState.PLANNING, CampaignState.CANCELLED}),
+    CampaignState.DRAFT: frozenset(
+        {CampaignState.PLANNING, CampaignState.SCHEDULED, CampaignState.CANCELLED}
+    ),
+    CampaignState.SCHEDULED: frozenset(
+        {CampaignState.PLANNING, CampaignState.DRAFT, CampaignState.CANCELLED}
+    ),
     CampaignState.PLANNING: frozenset(
         {CampaignState.SENDING, CampaignState.FAILED, CampaignState.CANCELLED}
     ),
@@ -88,7 +104,7 @@ CAMPAIGN_CHANGES: Mapping[CampaignState, frozenset[CampaignState]] = {
         {CampaignState.PAUSED, CampaignState.SENT, CampaignState.CANCELLED}
     ),
     CampaignState.PAUSED: frozenset({CampaignState.SENDING, CampaignState.CANCELLED}),
-    CampaignState.SENT: frozenset(),
+    CampaignState.SENT: frozenset({CampaignState.SENDING}),  # an explicit retry
     CampaignState.CANCELLED: frozenset(),
     CampaignState.FAILED: frozenset(),
 }

@@ -7,13 +7,13 @@ own table of codes beside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 import orjson
 
-from shared.mail import OutgoingBatch, OutgoingRecipient, SendOutcome, Verdict
+from shared.mail import Extras, OutgoingBatch, OutgoingRecipient, SendOutcome, Verdict
 from shared.providers.isolating import Post, Refused, send_isolating
 from shared.transport import AnswerLost, NotSent, Response, Transport
 
@@ -161,6 +161,7 @@ def unsafe_indexes(batch: OutgoingBatch) -> set[int]:
         *batch.headers,
         *batch.headers.values(),
         *batch.tags,
+        *_of_extras(batch.extras),
     )
     if _BREAKS.search("".join(common)):
         return {one.index for one in batch.recipients}
@@ -179,6 +180,18 @@ def unsafe_indexes(batch: OutgoingBatch) -> set[int]:
             )
         )
     }
+
+
+def _of_extras(extras: Extras | None) -> Iterator[str]:
+    """What of a single message's extras stands in headers."""
+    if extras is None:
+        return
+    for mailbox in (*extras.cc, *extras.bcc):
+        yield from (mailbox.address, mailbox.name)
+    for file in extras.attachments:
+        yield from (file.filename, file.content_type, file.content_id)
+    for item in extras.metadata.items():
+        yield from item
 
 
 def encode(document: object) -> bytes | Refused:

@@ -6,9 +6,14 @@ from collections.abc import Callable, Mapping
 
 from shared.config import PostmarkProvider, Provider, Providers, SendGridProvider, SesProvider
 from shared.delivery.ports import EmailSender
+from shared.delivery.routing import Candidate
 from shared.errors import ConfigurationError
+from shared.mail import Capacity
+from shared.providers.postmark import sender as postmark
 from shared.providers.postmark.sender import PostmarkSender
+from shared.providers.sendgrid import sender as sendgrid
 from shared.providers.sendgrid.sender import SendGridSender
+from shared.providers.ses import addresses as ses
 from shared.providers.ses.sender import CredentialsSource, SesSender
 from shared.transport import Transport
 
@@ -28,6 +33,23 @@ def build_senders(
         provider.name: _sender(provider, secret_of, credentials, pool_size)
         for provider in providers.providers
     }
+
+
+def candidates(providers: Providers) -> tuple[Candidate, ...]:
+    """What routing must know of each account. Needs no secret and makes no connection."""
+    return tuple(Candidate(p.name, p.weight, *_TAKES[p.kind]) for p in providers.providers)
+
+
+def _takes_any(_: str) -> str:
+    """SendGrid and Postmark: no form of address is known that they never take."""
+    return ""
+
+
+_TAKES: Mapping[str, tuple[Callable[[str], str], Capacity]] = {
+    "sendgrid": (_takes_any, sendgrid.CAPACITY),
+    "postmark": (_takes_any, postmark.CAPACITY),
+    "ses": (ses.cannot_take, ses.CAPACITY),
+}
 
 
 def _sender(

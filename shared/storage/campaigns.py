@@ -12,13 +12,21 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from shared.clock import from_iso, to_iso
 from shared.delivery.model import Campaign
+from shared.delivery.schedule import Schedule
 from shared.delivery.states import CampaignState
 from shared.errors import AlreadyExists, NotFound
 from shared.mail import Mailbox
 from shared.paging import Page, cut, resume
 from shared.storage.tables import VersionedModel
 
-ACTIVE = frozenset({CampaignState.PLANNING, CampaignState.SENDING, CampaignState.PAUSED})
+ACTIVE = frozenset(
+    {
+        CampaignState.SCHEDULED,
+        CampaignState.PLANNING,
+        CampaignState.SENDING,
+        CampaignState.PAUSED,
+    }
+)
 
 
 class Active(GlobalSecondaryIndex["CampaignItem"]):  # type: ignore[no-untyped-call]  # PynamoDB's
@@ -109,6 +117,14 @@ def _read(item: CampaignItem) -> Campaign:
         recipients=doc["recipients"],
         released=doc["released"],
         totals=doc["totals"],
+        schedule=Schedule.from_item(doc.get("schedule", {})),
+        pace_per_hour=doc.get("pace_per_hour"),
+        seed_list=doc.get("seed_list"),
+        seed_wait_minutes=doc.get("seed_wait_minutes", 30),
+        rest_after=from_iso(doc["rest_after"]) if doc.get("rest_after") else None,
+        brake_base=doc.get("brake_base", {}),
+        retry_job=doc.get("retry_job", ""),
+        retried_at=from_iso(doc["retried_at"]) if doc.get("retried_at") else None,
         version=int(item.version),
     )
 
@@ -117,7 +133,8 @@ def _item(campaign: Campaign) -> CampaignItem:
     doc = asdict(campaign)
     for name in ("id", "workspace", "version"):
         del doc[name]
-    for name in ("created_at", "launched_at", "finished_at"):
+    doc["schedule"] = campaign.schedule.to_item()
+    for name in ("created_at", "launched_at", "finished_at", "retried_at", "rest_after"):
         doc[name] = to_iso(doc[name]) if doc[name] else None
     return CampaignItem(
         _partition(campaign.workspace),

@@ -10,19 +10,23 @@ can be read without its plans.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from pynamodb.attributes import Attribute, BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.constants import BINARY, STRING
 
-from shared.clock import from_iso, to_iso
+from shared.clock import Clock, SystemClock, from_iso, to_iso
 from shared.delivery.model import Attempt, ChunkKey, ChunkOutcome, ChunkPlan, ChunkRecord
 from shared.errors import NotFound, StaleWrite
-from shared.ids import ID_BYTES, SUBSCRIBER, to_bytes
+from shared.ids import ID_BYTES, SUBSCRIBER, TRANSACTIONAL_CHUNK, to_bytes
 from shared.storage.tables import TidepostModel
+
+_KEPT_FOR = timedelta(days=60)
+"""Attempts and outcome of a message: longer than its plan, without which they say nothing."""
 
 PARTITIONS = 8
 """Over which the chunks of a campaign are spread, so that none is hot."""
@@ -88,6 +92,7 @@ class OutcomeItem(TidepostModel):
     reasons = _Json(attr_name="w")
     counts = _Json(attr_name="c")
     attempt = NumberAttribute(attr_name="a")
+    not_before = UnicodeAttribute(attr_name="b", null=True)
     version = NumberAttribute(attr_name="n")
 
 
@@ -104,7 +109,10 @@ class _ChunkItem(TidepostModel):
 
 
 class DynamoLedger:
-    """`LedgerStore`."""
+    """`LedgerStore`. The plan of a transactional message expires, and later what is about it."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
 
     def put_plan(self, plan: ChunkPlan) -> ChunkPlan:
         """As the port says."""
@@ -114,6 +122,7 @@ class DynamoLedger:
             ids=b"".join(map(to_bytes, plan.subscribers)),
             resume=dict(plan.resume),
             message=None if plan.message is None else dict(plan.message),
+            ttl=plan.expires_at,
         )
         if item.put(PlanItem.pk.does_not_exist()):
             return plan
@@ -156,6 +165,7 @@ class DynamoLedger:
             assigned=attempt.assigned,
             groups=attempt.groups,
             routing=dict(attempt.routing),
+            ttl=self._expiry(attempt.key),
         )
         if item.put(AttemptItem.pk.does_not_exist()):
             return True
@@ -172,7 +182,9 @@ class DynamoLedger:
             reasons={code: list(indexes) for code, indexes in saved.reasons.items()},
             counts=dict(saved.counts),
             attempt=saved.attempt,
+            not_before=to_iso(saved.not_before) if saved.not_before else None,
             version=saved.version,
+            ttl=self._expiry(saved.key),
         )
         unchanged = (
             OutcomeItem.version == outcome.version
@@ -196,6 +208,18 @@ class DynamoLedger:
             for item in OutcomeItem.select(pk, OutcomeItem.sk.startswith("R#")):
                 yield _outcome(ChunkKey(workspace, campaign_id, int(item.sk[2:])), item)
 
+    def outcomes_of(
+        self, workspace: str, campaign_id: str, chunks: Sequence[int]
+    ) -> Mapping[int, ChunkOutcome]:
+        """As the port says, a hundred a call."""
+        keys = [ChunkKey(workspace, campaign_id, number) for number in chunks]
+        items = OutcomeItem.find_many((_partition(key), f"R#{key.chunk:010d}") for key in keys)
+        numbered = ((int(item.sk[2:]), item) for item in items)
+        return {n: _outcome(ChunkKey(workspace, campaign_id, n), item) for n, item in numbered}
+
+    def _expiry(self, key: ChunkKey) -> datetime | None:
+        return self._clock.now() + _KEPT_FOR if key.chunk == TRANSACTIONAL_CHUNK else None
+
 
 def _partition(key: ChunkKey) -> str:
     return f"ws#{key.workspace}#{key.campaign}#{key.chunk % PARTITIONS}"
@@ -206,7 +230,7 @@ def _prefix(key: ChunkKey) -> str:
 
 
 def _plan(key: ChunkKey, item: PlanItem) -> ChunkPlan:
-    return ChunkPlan(key, subscriber_ids(item.ids), item.resume, item.message)
+    return ChunkPlan(key, subscriber_ids(item.ids), item.resume, item.message, item.ttl)
 
 
 def _attempt(key: ChunkKey, item: AttemptItem) -> Attempt:
@@ -230,6 +254,7 @@ def _outcome(key: ChunkKey, item: OutcomeItem) -> ChunkOutcome:
         attempt=int(item.attempt),
         reasons={code: tuple(indexes) for code, indexes in reasons.items()},
         counts=item.counts,
+        not_before=from_iso(item.not_before) if item.not_before else None,
         version=int(item.version),
     )
 

@@ -36,7 +36,12 @@ _OPERATOR_MUST_ACT = frozenset(
 
 
 class SqsChunkQueue:
-    """`ChunkQueue`: transactional messages have a queue of their own and never wait for a bulk."""
+    """`ChunkQueue`: transactional messages have a queue of their own and never wait for a bulk.
+
+    Each message names its workspace as its group. On a standard queue that
+    asks for no order: SQS then lets workspaces with few messages in flight go
+    first (fair queues).
+    """
 
     def __init__(
         self,
@@ -60,8 +65,8 @@ class SqsChunkQueue:
         """
         single = [key for key in keys if key.chunk == TRANSACTIONAL_CHUNK]
         bulk = [key for key in keys if key.chunk != TRANSACTIONAL_CHUNK]
-        _send(self._client, self._transactional_url, map(_body, single), delay_s, self._sleep)
-        _send(self._client, self._bulk_url, map(_body, bulk), delay_s, self._sleep)
+        _send(self._client, self._transactional_url, map(_chunk, single), delay_s, self._sleep)
+        _send(self._client, self._bulk_url, map(_chunk, bulk), delay_s, self._sleep)
 
 
 class SqsJobQueue:
@@ -82,7 +87,7 @@ class SqsJobQueue:
             ConfigurationError: the queue is not there, or not for this function.
         """
         body = orjson.dumps({"v": VERSION, "workspace": workspace, "job": job_id}).decode()
-        _send(self._client, self._url, [body], delay_s, self._sleep)
+        _send(self._client, self._url, [(workspace, body)], delay_s, self._sleep)
 
 
 def chunk_key_of(body: str) -> ChunkKey:
@@ -123,28 +128,34 @@ def _fields(body: str, kinds: dict[str, type]) -> dict[str, Any]:
     return fields
 
 
-def _body(key: ChunkKey) -> str:
+def _chunk(key: ChunkKey) -> tuple[str, str]:
+    """Group and body of a chunk's message."""
     fields = {
         "v": VERSION,
         "workspace": key.workspace,
         "campaign": key.campaign,
         "chunk": key.chunk,
     }
-    return orjson.dumps(fields).decode()
+    return key.workspace, orjson.dumps(fields).decode()
 
 
 def _send(
     client: SQSClient,
     url: str,
-    bodies: Iterable[str],
+    messages: Iterable[tuple[str, str]],
     delay_s: int,
     sleep: Callable[[float], None],
 ) -> None:
-    remaining = iter(bodies)
+    remaining = iter(messages)
     while batch := list(islice(remaining, _BATCH)):
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
-            {"Id": str(number), "MessageBody": body, "DelaySeconds": min(delay_s, _MAX_DELAY_S)}
-            for number, body in enumerate(batch)
+            {
+                "Id": str(number),
+                "MessageBody": body,
+                "MessageGroupId": group,
+                "DelaySeconds": min(delay_s, _MAX_DELAY_S),
+            }
+            for number, (group, body) in enumerate(batch)
         ]
         for pause in (*_PAUSES_S, None):
             failed = _not_taken(client, url, entries)

@@ -23,39 +23,47 @@ class TokenItem(VersionedModel):
     paced_until = NumberAttribute(null=True)
     """Microseconds since 1970: rounding it down would book the same time twice."""
     quota = NumberAttribute(null=True)
+    express_until = NumberAttribute(null=True)
+    taken_at = NumberAttribute(null=True)
+    groups = UnicodeAttribute(null=True)
 
 
 class DynamoRates:
     """`RateStore` and `QuotaStore`. Setting the quota makes a take that races with it stale."""
 
-    def load(self, provider: str) -> BucketState:
+    def load(self, bucket: str) -> BucketState:
         """As the port says."""
-        item = TokenItem.find(_partition(provider), "tokens")
+        item = TokenItem.find(_partition(bucket), "tokens")
         if item is None:
             return BucketState()
         return BucketState(
             version=int(item.version),
             used=orjson.loads(item.used) if item.used else None,
-            paced_until=_EPOCH + item.paced_until * _MICRO if item.paced_until else None,
+            paced_until=_instant(item.paced_until),
             quota=item.attribute_values.get("quota"),
+            express_until=_instant(item.express_until),
+            taken_at=_instant(item.taken_at),
+            groups=orjson.loads(item.groups) if item.groups else {},
         )
 
-    def save(self, provider: str, state: BucketState) -> None:
+    def save(self, bucket: str, state: BucketState) -> None:
         """As the port says."""
         item = TokenItem(
-            _partition(provider),
+            _partition(bucket),
             "tokens",
             version=state.version + 1,
             used=None if state.used is None else orjson.dumps(dict(state.used)).decode(),
-            paced_until=None
-            if state.paced_until is None
-            else (state.paced_until - _EPOCH) // _MICRO,
+            paced_until=_micros(state.paced_until),
             quota=state.quota,
+            express_until=_micros(state.express_until),
+            taken_at=_micros(state.taken_at),
+            groups=orjson.dumps(dict(state.groups)).decode() if state.groups else None,
+            ttl=_expiry(bucket, state),
         )
         if state.version:
             item.put_over(state.version)
         elif not item.put(TokenItem.pk.does_not_exist()):
-            raise StaleWrite(f"another worker took tokens of {provider} first: read them again")
+            raise StaleWrite(f"another worker took tokens of {bucket} first: read them again")
 
     def sent_by_day(self, provider: str) -> Mapping[date, int]:
         """As the port says; consistent."""
@@ -77,5 +85,23 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 
 
-def _partition(provider: str) -> str:
-    return f"provider#{provider}"
+_KEPT_FOR = timedelta(days=7)
+"""A campaign's bucket, after its newest slice: the slice before says nothing of the next."""
+
+
+def _partition(bucket: str) -> str:
+    return bucket if "#" in bucket else f"provider#{bucket}"
+
+
+def _expiry(bucket: str, state: BucketState) -> datetime | None:
+    if "#" not in bucket or not state.used:
+        return None
+    return datetime.fromisoformat(f"{max(state.used)[1:]}+00:00") + _KEPT_FOR
+
+
+def _instant(micros: float | None) -> datetime | None:
+    return _EPOCH + micros * _MICRO if micros else None
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else (moment - _EPOCH) // _MICRO

@@ -46,3 +46,10 @@ def test_the_demos_times_become_figures() -> None:
 
 def test_an_unknown_benchmark_is_named() -> None:
     assert command.main(["sned"]) == 2
+
+
+def test_some_goals_are_the_least_and_not_the_most() -> None:
+    assert Figure("routing.x", 0.9, "of 1", goal=0.9, at_least=True).met
+    assert not Figure("routing.x", 0.89, "of 1", goal=0.9, at_least=True).met
+    assert Figure("routing.y", 0.89, "s", goal=0.9).met
+    assert Figure("routing.z", 1, "s").met

@@ -20,4 +20,4 @@ def test_what_a_message_costs(provider: str) -> None:
     assert figures["sqs_requests_per_1000"].value <= 12
     assert figures["log_bytes_per_message"].value <= 20
     calls = figures["calls_per_message"]
-    assert calls.value == pytest.approx(calls.context["again"], rel=0.01)
+    assert calls.value == pytest.approx(calls.context["again"], rel=0.03)

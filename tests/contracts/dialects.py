@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import itertools
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from email.utils import parseaddr
+from dataclasses import dataclass, field
+from email.utils import getaddresses, parseaddr
 from typing import Any, Protocol
 
 from botocore.credentials import ReadOnlyCredentials
 
 from shared.config import PostmarkProvider, SendGridProvider, SesProvider
 from shared.delivery.ports import EmailSender
-from shared.mail import Mailbox, MessageKind, OutgoingBatch, OutgoingRecipient, Skeleton
+from shared.mail import (
+    Attachment,
+    Extras,
+    Mailbox,
+    MessageKind,
+    OutgoingBatch,
+    OutgoingRecipient,
+    Skeleton,
+)
 from shared.providers.postmark.sender import PostmarkSender
 from shared.providers.sendgrid.sender import SendGridSender
 from shared.providers.ses.sender import SesSender
@@ -35,6 +44,10 @@ class Rendered:
     text: str | None
     html: str | None
     headers: Mapping[str, str]
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    files: tuple[Attachment, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class Dialect(Protocol):
@@ -91,6 +104,16 @@ class SendGrid:
                 parts[1],
                 parts[2],
                 {**document.get("headers", {}), **person.get("headers", {})},
+                tuple(one["email"] for one in person.get("cc", ())),
+                tuple(one["email"] for one in person.get("bcc", ())),
+                tuple(
+                    Attachment(f["filename"], f["type"], f["content"], f.get("content_id", ""))
+                    for f in document.get("attachments", ())
+                ),
+                {
+                    name.removeprefix("meta_"): value
+                    for name, value in document.get("custom_args", {}).items()
+                },
             )
 
 
@@ -137,6 +160,18 @@ class Postmark:
                 mail.get("TextBody"),
                 mail.get("HtmlBody"),
                 _pairs(mail.get("Headers", [])),
+                tuple(address for _, address in getaddresses([mail.get("Cc", "")]) if address),
+                tuple(address for _, address in getaddresses([mail.get("Bcc", "")]) if address),
+                tuple(
+                    Attachment(
+                        f["Name"],
+                        f["ContentType"],
+                        f["Content"],
+                        f.get("ContentID", "").removeprefix("cid:"),
+                    )
+                    for f in mail.get("Attachments", ())
+                ),
+                {name: v for name, v in mail["Metadata"].items() if name != "tidepost_id"},
             )
 
 
@@ -180,6 +215,19 @@ class Ses:
                 bodies.get("Text"),
                 bodies.get("Html"),
                 _pairs(simple.get("Headers", [])),
+                tuple(parseaddr(a)[1] for a in document["Destination"].get("CcAddresses", ())),
+                tuple(parseaddr(a)[1] for a in document["Destination"].get("BccAddresses", ())),
+                tuple(
+                    Attachment(
+                        f["FileName"], f["ContentType"], f["RawContent"], f.get("ContentId", "")
+                    )
+                    for f in simple.get("Attachments", ())
+                ),
+                {
+                    name.removeprefix("meta_"): value
+                    for name, value in _pairs(document["EmailTags"]).items()
+                    if name.startswith("meta_")
+                },
             )
             return
         template = document["DefaultContent"]["Template"]
@@ -266,6 +314,22 @@ def batch(count: int = 3, **changes: Any) -> OutgoingBatch:
         "recipients": people,
     }
     return OutgoingBatch(**(fields | changes))
+
+
+EXTRAS = Extras(
+    cc=(Mailbox("cc0@example.com", 'Cy "C" Ö'), Mailbox("cc1@example.com")),
+    bcc=(Mailbox("bcc0@example.com"),),
+    attachments=(
+        Attachment("Rechnung ä.pdf", "application/pdf", b64encode(bytes(range(256))).decode()),
+        Attachment("logo.png", "image/png", b64encode(b"\x89PNG\r\n").decode(), "logo@1"),
+    ),
+    metadata={"order": "A-17", "shop": "north"},
+)
+
+
+def single_message() -> OutgoingBatch:
+    """A transactional message with everything that one may have."""
+    return batch(1, kind=MessageKind.TRANSACTIONAL, extras=EXTRAS)
 
 
 def named_places(count: int) -> Iterator[tuple[int, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
@@ -16,6 +16,7 @@ from shared.delivery.model import (
     DueItem,
 )
 from shared.delivery.ports import CampaignStore, DueStore, LedgerStore
+from shared.delivery.schedule import QuietHours, Schedule
 from shared.delivery.states import CampaignState
 from shared.errors import AlreadyExists, InvalidInput, NotFound, StaleWrite
 from shared.ids import CAMPAIGN, SUBSCRIBER, TRANSACTIONAL_CHUNK, WORKSPACE, to_text
@@ -23,7 +24,7 @@ from shared.mail import Mailbox
 from shared.storage.campaigns import CampaignItem, DynamoCampaigns
 from shared.storage.due import DynamoDue
 from shared.storage.ledger import AttemptItem, DynamoLedger, OutcomeItem, PlanItem, subscriber_ids
-from tests.fakes import FakeCampaigns, FakeDue, FakeLedger, seeded_bytes
+from tests.fakes import FakeCampaigns, FakeClock, FakeDue, FakeLedger, seeded_bytes
 
 NOW = datetime(2026, 11, 24, 8, 15, 30, 123000, tzinfo=UTC)
 WS, OTHER = to_text(WORKSPACE, b"w" * 12), to_text(WORKSPACE, b"o" * 12)
@@ -82,6 +83,8 @@ FULL = campaign(
     recipients=9_876,
     released=20,
     totals={"accepted": 9_870, "by_provider": {"ses": {"gmail": 5}}},
+    retry_job="job_1",
+    retried_at=NOW + timedelta(hours=3),
 )
 
 
@@ -142,7 +145,12 @@ def test_active_campaigns_of_all_workspaces_are_found(campaigns: CampaignStore) 
     before = {(c.workspace, c.state) for c in campaigns.active()}
     campaigns.save(replace(done, state=CampaignState.SENT))
 
-    live = {CampaignState.PLANNING, CampaignState.SENDING, CampaignState.PAUSED}
+    live = {
+        CampaignState.SCHEDULED,
+        CampaignState.PLANNING,
+        CampaignState.SENDING,
+        CampaignState.PAUSED,
+    }
     left = {(WS, state) for state in live}
     assert before == left | {(OTHER, CampaignState.SENDING)}
     assert {(c.workspace, c.state) for c in campaigns.active()} == left
@@ -267,6 +275,16 @@ def test_all_outcomes_of_a_campaign_are_found(ledger: LedgerStore) -> None:
     assert found == {n: outcome(n, version=1) for n in range(20)}
 
 
+def test_outcomes_of_some_chunks_are_found(ledger: LedgerStore) -> None:
+    for number in range(0, 250, 2):
+        ledger.save_outcome(outcome(number))
+    ledger.save_outcome(replace(outcome(1), key=chunk(1, campaign=2)))
+
+    found = ledger.outcomes_of(WS, campaign_id(1), range(10, 240))
+    assert found == {n: outcome(n, version=1) for n in range(10, 240, 2)}
+    assert ledger.outcomes_of(WS, campaign_id(1), ()) == {}
+
+
 @pytest.mark.usefixtures("dynamo")
 def test_a_chunk_of_500_is_cheap_to_write() -> None:
     ledger = DynamoLedger()
@@ -340,3 +358,66 @@ def test_a_single_message_can_be_due(due: DueStore) -> None:
     due.add([due_item(0, TRANSACTIONAL_CHUNK)])
 
     assert due.due(NOW, limit=1) == [due_item(0, TRANSACTIONAL_CHUNK)]
+
+
+MESSAGE = ChunkKey(WS, campaign_id(5), TRANSACTIONAL_CHUNK)
+
+
+def test_a_message_comes_back_as_it_was(ledger: LedgerStore) -> None:
+    expires = datetime(2026, 12, 24, 8, tzinfo=UTC)
+    of_message = ChunkPlan(MESSAGE, people(1), message={"to": {"name": "Ü"}}, expires_at=expires)
+    ledger.put_plan(of_message)
+    assert ledger.record(MESSAGE).plan == of_message
+
+
+@pytest.mark.usefixtures("dynamo")
+def test_all_that_is_stored_of_a_message_expires_and_nothing_of_a_campaign() -> None:
+    ledger = DynamoLedger(FakeClock(NOW))
+    plans = {MESSAGE: NOW + timedelta(days=30), chunk(): None}
+    for key, expires in plans.items():
+        ledger.put_plan(ChunkPlan(key, people(1), message=None, expires_at=expires))
+        ledger.begin(replace(attempt(count=1), key=key))
+        ledger.save_outcome(replace(outcome(), key=key, states=b"\2"))
+        pk = f"ws#{WS}#{key.campaign}#{key.chunk % 8}"
+        prefix = f"{key.chunk:010d}"
+        kept = [
+            item.ttl - NOW.replace(microsecond=0) if item and item.ttl is not None else None
+            for item in (
+                PlanItem.find(pk, f"C#{prefix}#P"),
+                AttemptItem.find(pk, f"C#{prefix}#A#0001"),
+                OutcomeItem.find(pk, f"R#{prefix}"),
+            )
+        ]
+        days = [None] * 3 if expires is None else [timedelta(days=n) for n in (30, 60, 60)]
+        assert kept == days
+
+
+def test_a_campaigns_times_pace_and_seeds_come_back(campaigns: CampaignStore) -> None:
+    schedule = Schedule(
+        start_at=NOW,
+        end_at=NOW + timedelta(days=1),
+        local_time=datetime.fromisoformat("2026-12-01T09:00:00"),
+        quiet_hours=QuietHours(time(21), time(8)),
+        time_zone="Europe/Berlin",
+    )
+    campaigns.create(
+        campaign(
+            schedule=schedule,
+            pace_per_hour=600,
+            seed_list=to_text("lst", b"s" * 12),
+            seed_wait_minutes=5,
+            rest_after=NOW,
+            brake_base={"accepted": 5},
+        )
+    )
+    stored = campaigns.get(WS, campaign_id(1))
+    assert stored.schedule == schedule
+    assert (stored.pace_per_hour, stored.seed_wait_minutes) == (600, 5)
+    assert (stored.seed_list, stored.rest_after) == (to_text("lst", b"s" * 12), NOW)
+    assert stored.brake_base == {"accepted": 5}
+
+
+def test_an_outcome_remembers_until_when_it_waits(ledger: LedgerStore) -> None:
+    waiting = ledger.save_outcome(replace(outcome(), not_before=NOW))
+    ledger.put_plan(ChunkPlan(waiting.key, (to_text(SUBSCRIBER, bytes(12)),)))
+    assert ledger.record(waiting.key).outcome == waiting

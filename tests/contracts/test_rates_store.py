@@ -7,8 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from shared.delivery.rates import BucketState, Limits, take
+from shared.delivery.pacing import take_paced
+from shared.delivery.rates import BucketState, GroupLimits, Limits, take
+from shared.delivery.tokens import campaign_bucket
 from shared.errors import StaleWrite
+from shared.mail import MailboxGroup
 from shared.storage.rates import DynamoRates, TokenItem
 from shared.storage.warmups import DynamoWarmups
 from shared.warming.model import Warmup
@@ -20,6 +23,9 @@ STATE = BucketState(
     used={"h2026-11-24T08": 3, "d2026-11-23": 70, "d2026-11-24": 50},
     paced_until=NOW,
     quota=0,
+    express_until=NOW,
+    taken_at=NOW,
+    groups={"gmail": {"h2026-11-24T08": 2, "d2026-11-24": 20}},
 )
 
 
@@ -108,14 +114,29 @@ def test_a_take_that_races_with_a_new_quota_is_stale(rates: FakeRates | DynamoRa
 @pytest.mark.usefixtures("dynamo")
 def test_the_token_item_stays_within_one_write_unit() -> None:
     rates, now = DynamoRates(), NOW
+    most = GroupLimits(10**9, 10**9)
     for _ in range(300):
         now += timedelta(hours=5)
-        state, _ = take(rates.load("ses"), Limits(100, 10**9, 10**9), 500, now)
+        limits = Limits(100, 10**9, 10**9, {g.value: most for g in MailboxGroup}, 0.05)
+        wants = {g.value: 50 for g in MailboxGroup}
+        state, _ = take(rates.load("ses"), limits, 350, now, by_group=wants)
         rates.save("ses", state)
 
     item = TokenItem.find("provider#ses", "tokens")
     assert item is not None
-    assert len(str(item.serialize())) < 512
+    assert len(str(item.serialize())) < 1024
+
+
+@pytest.mark.usefixtures("dynamo")
+def test_a_campaigns_bucket_is_an_item_of_its_own_that_expires() -> None:
+    rates, bucket = DynamoRates(), campaign_bucket("ws_a", "cmp_b")
+    state, _ = take_paced(BucketState(), 600, 500, NOW)
+    rates.save(bucket, state)
+
+    assert rates.load(bucket) == replace(state, version=1)
+    item = TokenItem.find("campaign#ws_a#cmp_b", "tokens")
+    assert item is not None
+    assert item.ttl == NOW.replace(second=0, microsecond=0) + timedelta(days=7)
 
 
 WARMUP = Warmup("ses", started_on=date(2026, 11, 1), day=1, checked_on=date(2026, 11, 1))

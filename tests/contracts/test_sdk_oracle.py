@@ -25,7 +25,15 @@ from shared.providers.sendgrid.sender import SendGridSender
 from shared.providers.ses.sender import SesSender
 from shared.transport import Transport
 from tests.contracts import dialects
-from tests.contracts.dialects import API_KEY, CREDENTIALS, SERVER_TOKEN, batch, skeleton
+from tests.contracts.dialects import (
+    API_KEY,
+    CREDENTIALS,
+    EXTRAS,
+    SERVER_TOKEN,
+    batch,
+    single_message,
+    skeleton,
+)
 from tests.recording_server import Recorded, RecordingServer, recording_server
 
 SLOTS = {"name": 0, "code": 1}
@@ -104,6 +112,59 @@ def test_sendgrid(
     assert ours.headers["authorization"] == theirs.headers["authorization"]
 
 
+def test_sendgrid_with_extras(server: RecordingServer, transport: Transport) -> None:
+    server.react = dialects.SendGrid().accept
+    made = single_message()
+    [one] = made.recipients
+    config = SendGridProvider(name="sg", kind="sendgrid", weight=1, secret="sg")
+    SendGridSender(config, API_KEY, transport).send(made)
+
+    message = sg.Mail()
+    message.from_email = sg.From(made.sender.address, made.sender.name)
+    message.reply_to = sg.ReplyTo("reply@example.org", "Jürgen")
+    message.subject = sg.Subject(made.subject.fill(one.values))
+    assert made.text
+    assert made.html
+    message.add_content(sg.Content("text/plain", made.text.fill(one.values)))
+    message.add_content(sg.Content("text/html", made.html.fill(one.values)))
+    message.add_header(sg.Header("X-Campaign", "cmp_1"))
+    for tag in made.tags:
+        message.add_category(sg.Category(tag))
+    tracking = sg.TrackingSettings()
+    tracking.click_tracking = sg.ClickTracking(False, False)
+    tracking.open_tracking = sg.OpenTracking(False)
+    tracking.subscription_tracking = sg.SubscriptionTracking(False)
+    message.tracking_settings = tracking
+    for name, value in EXTRAS.metadata.items():
+        message.add_custom_arg(sg.CustomArg(f"meta_{name}", value))
+    for file in EXTRAS.attachments:
+        attachment = sg.Attachment(
+            sg.FileContent(file.content),
+            sg.FileName(file.filename),
+            sg.FileType(file.content_type),
+            sg.Disposition("inline" if file.content_id else "attachment"),
+        )
+        if file.content_id:
+            attachment.content_id = sg.ContentId(file.content_id)
+        message.add_attachment(attachment)
+    person = sg.Personalization()
+    person.add_to(sg.To(one.to.address))
+    for box in EXTRAS.cc:
+        person.add_cc(sg.Cc(box.address, box.name or None))
+    person.add_bcc(sg.Bcc(EXTRAS.bcc[0].address))
+    person.add_custom_arg(sg.CustomArg("tidepost_id", one.message_id))
+    for name, value in one.headers.items():
+        person.add_header(sg.Header(name, value))
+    message.add_personalization(person)
+    SendGridAPIClient(API_KEY, host=server.url).send(message)
+
+    ours, theirs = both(server)
+    document = theirs.document
+    for name in ("attachments", "categories"):  # which the SDK lists last in, first out
+        document[name].reverse()
+    assert ours.document == document
+
+
 @pytest.mark.parametrize("kind", MessageKind)
 def test_postmark(server: RecordingServer, transport: Transport, kind: MessageKind) -> None:
     server.react = dialects.Postmark().accept
@@ -152,6 +213,48 @@ def test_postmark(server: RecordingServer, transport: Transport, kind: MessageKi
     assert ours.document == given
     token = "x-postmark-server-token"
     assert ours.headers[token] == theirs.headers[token] == SERVER_TOKEN
+
+
+def test_postmark_with_extras(server: RecordingServer, transport: Transport) -> None:
+    server.react = dialects.Postmark().accept
+    made = single_message()
+    [one] = made.recipients
+    config = PostmarkProvider(name="pm", kind="postmark", weight=1, secret="pm")
+    PostmarkSender(config, SERVER_TOKEN, transport).send(made)
+
+    client = PostmarkClient(server_token=SERVER_TOKEN, root_api_url=server.url + "/")
+    assert made.text
+    assert made.html
+    client.emails.send_batch(
+        {
+            "From": '"The \\"News\\", daily" <news@example.org>',
+            "To": "person0@example.com",
+            "Cc": '"Cy \\"C\\" Ö" <cc0@example.com>, cc1@example.com',
+            "Bcc": "bcc0@example.com",
+            "ReplyTo": '"Jürgen" <reply@example.org>',
+            "Subject": made.subject.fill(one.values),
+            "TextBody": made.text.fill(one.values),
+            "HtmlBody": made.html.fill(one.values),
+            "Tag": made.tags[0],
+            "Metadata": {"tidepost_id": one.message_id, **EXTRAS.metadata},
+            "Headers": {**made.headers, **one.headers},
+            "TrackOpens": False,
+            "TrackLinks": "None",
+            "MessageStream": "outbound",
+            "Attachments": [
+                (file.filename, file.content, file.content_type)
+                + ((f"cid:{file.content_id}",) if file.content_id else ())
+                for file in EXTRAS.attachments
+            ],
+        }
+    )
+    client.session.close()
+
+    ours, theirs = both(server)
+    [given] = theirs.document
+    assert ours.document == [
+        {name: value for name, value in given.items() if value is not None and value != []}
+    ]
 
 
 @pytest.fixture
@@ -212,6 +315,55 @@ def test_ses_single(server: RecordingServer, transport: Transport, ses: SESV2Cli
                     "Html": {"Data": made.html.fill(one.values), "Charset": "UTF-8"},
                 },
                 "Headers": pairs({**made.headers, **one.headers}),
+            }
+        },
+    )
+    assert_same_and_signed(server)
+
+
+def test_ses_with_extras(server: RecordingServer, transport: Transport, ses: SESV2Client) -> None:
+    made = single_message()
+    [one] = made.recipients
+    ses_sender(transport).send(made)
+
+    assert made.text
+    assert made.html
+    ses.send_email(
+        **COMMON,
+        Destination={
+            "ToAddresses": ["person0@example.com"],
+            "CcAddresses": ["=?utf-8?b?Q3kgIkMiIMOW?= <cc0@example.com>", "cc1@example.com"],
+            "BccAddresses": ["bcc0@example.com"],
+        },
+        EmailTags=pairs(
+            {"tidepost_id": one.message_id, "tag": "autumn_sale", "tag2": "b"}
+            | {f"meta_{name}": value for name, value in EXTRAS.metadata.items()}
+        ),
+        Content={
+            "Simple": {
+                "Subject": {"Data": made.subject.fill(one.values), "Charset": "UTF-8"},
+                "Body": {
+                    "Text": {"Data": made.text.fill(one.values), "Charset": "UTF-8"},
+                    "Html": {"Data": made.html.fill(one.values), "Charset": "UTF-8"},
+                },
+                "Headers": pairs({**made.headers, **one.headers}),
+                "Attachments": [
+                    {
+                        "FileName": "Rechnung ä.pdf",
+                        "ContentType": "application/pdf",
+                        "RawContent": bytes(range(256)),
+                        "ContentTransferEncoding": "BASE64",
+                        "ContentDisposition": "ATTACHMENT",
+                    },
+                    {
+                        "FileName": "logo.png",
+                        "ContentType": "image/png",
+                        "RawContent": b"\x89PNG\r\n",
+                        "ContentTransferEncoding": "BASE64",
+                        "ContentDisposition": "INLINE",
+                        "ContentId": "logo@1",
+                    },
+                ],
             }
         },
     )

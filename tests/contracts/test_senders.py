@@ -8,10 +8,18 @@ from dataclasses import replace
 import pytest
 
 from shared.delivery.ports import EmailSender
-from shared.mail import Mailbox, OutgoingBatch, SendOutcome, Skeleton, Verdict
+from shared.mail import (
+    Attachment,
+    Extras,
+    Mailbox,
+    OutgoingBatch,
+    SendOutcome,
+    Skeleton,
+    Verdict,
+)
 from shared.providers.isolating import most_requests
 from shared.transport import Transport
-from tests.contracts.dialects import DIALECTS, Dialect, batch
+from tests.contracts.dialects import DIALECTS, EXTRAS, Dialect, batch, single_message
 from tests.recording_server import (
     Answer,
     Hang,
@@ -81,6 +89,35 @@ def test_everybody_gets_the_mail_that_direct_rendering_gives(
         assert mail.html
         assert rendered.html == mail.html.fill(one.values)
         assert rendered.headers == {**mail.headers, **one.headers}
+
+
+def test_a_single_message_has_its_copies_files_and_metadata(
+    esp: Dialect, sender: EmailSender, server: RecordingServer
+) -> None:
+    [outcome] = sender.send(single_message())
+    assert outcome.verdict is Verdict.ACCEPTED
+    [rendered] = esp.mails(server.requests[0])
+    assert rendered.cc == tuple(box.address for box in EXTRAS.cc)
+    assert rendered.bcc == tuple(box.address for box in EXTRAS.bcc)
+    assert rendered.files == EXTRAS.attachments
+    assert rendered.metadata == EXTRAS.metadata
+    assert rendered.message_id == "mid_0-x"
+
+
+def test_metadata_cannot_be_taken_for_something_else(
+    esp: Dialect, sender: EmailSender, server: RecordingServer
+) -> None:
+    taken = {"email": "x", "event": "bounce", "tag": "y", "category": "z"}
+    sender.send(replace(single_message(), extras=Extras(metadata=taken)))
+    document = server.requests[0].document
+    match esp.name:
+        case "sendgrid":  # custom arguments come back beside the fields of the event
+            assert not taken.keys() & document["custom_args"].keys()
+        case "ses":
+            names = [tag["Name"] for tag in document["EmailTags"]]
+            assert len(set(names)) == len(names)
+    [rendered] = esp.mails(server.requests[0])
+    assert rendered.metadata == taken
 
 
 def test_a_part_that_is_not_there_is_not_sent(
@@ -249,6 +286,10 @@ def test_a_line_break_in_a_header_is_rejected_unposted(
         replace(mail, headers={"X-A": f"x{break_}"}),
         replace(mail, headers={f"X-A{break_}": "x"}),
         replace(mail, subject=Skeleton((f"x{break_}",))),
+        replace(mail, extras=Extras(cc=(Mailbox("a@example.org", f"x{break_}"),))),
+        replace(mail, extras=Extras(bcc=(Mailbox(f"a@example.org{break_}"),))),
+        replace(mail, extras=Extras(attachments=(Attachment(f"x{break_}", "a/b", "eA=="),))),
+        replace(mail, extras=Extras(metadata={"a": f"x{break_}"})),
     ):
         outcomes = sender.send(bad)
         assert verdicts(outcomes) == [Verdict.REJECTED] * 2

@@ -27,6 +27,7 @@ WILDCARDS = {
         ["ses:SendEmail", "ses:SendRawEmail", "ses:SendBulkEmail", "ses:SendBulkTemplatedEmail"],
     ),
     *product(["FilesBucket/*"], ["s3:GetObject", "s3:PutObject"]),
+    ("FilesBucket/*/messages/*", "s3:GetObject"),
 }
 
 Allowed = dict[str, dict[str, list[str]]]
@@ -188,7 +189,7 @@ def test_the_secrets_and_parameters_are_those_of_the_document() -> None:
         assert set(rows[secret]) == readers
     assert set(rows["provider secrets"]) == set(grants.PROVIDER_SECRETS)
     assert set(rows["SES send"]) == set(grants.SES_SENDERS)
-    assert set(rows["files bucket"]) == set(grants.FILES)
+    assert set(rows["files bucket"]) == {*grants.FILES, *grants.MESSAGE_FILES}
     everything = {"providers", "deployment", "warming_schedule"}
     assert {name: set(parameters) for name, parameters in grants.PARAMETERS.items()} == {
         name: everything if cell == "all" else set(cell.split(", "))

@@ -84,7 +84,7 @@ def test_every_function_finds_its_settings(prod: Synthesis, functions: dict[str,
         }
         for queue in grants.SENDS.get(name, ()):
             expected[queues[queue]] = f"tidepost-prod-{queue}"
-        if name in grants.FILES:
+        if name in (*grants.FILES, *grants.MESSAGE_FILES):
             expected["TIDEPOST_FILES_BUCKET"] = "FilesBucket"
         assert variables == expected
 

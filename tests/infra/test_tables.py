@@ -17,6 +17,7 @@ NAMES = {
     "counters",
     "jobs",
     "idempotency",
+    "audit",
 }
 
 

@@ -51,7 +51,7 @@ def test_each_kind_becomes_its_own_class_with_its_defaults() -> None:
     assert sendgrid.base_url == "https://api.sendgrid.com"
     assert isinstance(postmark, PostmarkProvider)
     assert (postmark.campaign_stream, postmark.transactional_stream) == ("broadcast", "outbound")
-    assert ses.limits.as_limits() == Limits()
+    assert ses.limits.as_limits() == Limits(reserve=0.05)
 
 
 def test_a_provider_is_found_by_its_name() -> None:

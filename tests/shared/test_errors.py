@@ -17,6 +17,7 @@ CODES = {
     "bad-payload",
     "bad-signature",
     "configuration-error",
+    "confirmation-required",
     "conflict",
     "dependency-unavailable",
     "forbidden",

@@ -1,13 +1,33 @@
 """One file per noun."""
 
+from functions.api.routes.audit import audit
 from functions.api.routes.campaigns import campaigns
 from functions.api.routes.health import health
 from functions.api.routes.imports import imports
 from functions.api.routes.keys import keys
 from functions.api.routes.lists import lists
 from functions.api.routes.messages import messages
+from functions.api.routes.recipients import recipients
 from functions.api.routes.sender_domains import sender_domains
+from functions.api.routes.sending import sending
+from functions.api.routes.settings import settings
+from functions.api.routes.settlements import settlements
 from functions.api.routes.subscribers import subscribers
 from functions.api.routes.templates import templates
 
-NOUNS = (subscribers, imports, lists, templates, sender_domains, campaigns, messages, keys, health)
+NOUNS = (
+    subscribers,
+    imports,
+    lists,
+    templates,
+    sender_domains,
+    campaigns,
+    recipients,
+    messages,
+    settlements,
+    sending,
+    settings,
+    keys,
+    audit,
+    health,
+)

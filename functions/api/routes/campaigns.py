@@ -10,6 +10,7 @@ from pydantic.config import JsonDict
 
 from functions.api.endpoints import Endpoints
 from functions.api.routes.events import EventPage
+from functions.api.schedules import ScheduleAnswer, ScheduleBody
 from functions.api.schema import (
     Answer,
     Body,
@@ -22,9 +23,10 @@ from functions.api.schema import (
     PageAnswer,
 )
 from functions.api.visit import CurrentCall
-from shared.access.model import Scope
+from shared.access.model import AuditAction, Scope
 from shared.delivery.campaigns import CampaignDraft
 from shared.delivery.model import Campaign
+from shared.delivery.schedule import ANY_TIME
 from shared.delivery.states import CampaignState
 
 campaigns = Endpoints("campaigns", "/v1/campaigns")
@@ -39,7 +41,16 @@ _EXAMPLE: JsonDict = {
 ListIds = Annotated[list[str], Field(min_length=1, max_length=50)]
 
 
-class CampaignBody(Body):
+PacePerHour = Annotated[
+    int | None, Field(description="Messages an hour, spread over it; not one more goes out")
+]
+SeedList = Annotated[
+    str | None, Field(description="A list of 1 to 500 members who get it before all others")
+]
+SeedWait = Annotated[int, Field(description="Minutes from the seeds to the rest; resume ends it")]
+
+
+class CampaignBody(ScheduleBody):
     """A campaign to be made."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -50,6 +61,9 @@ class CampaignBody(Body):
     lists: ListIds = Field(description="Who is on several of them gets one mail")
     reply_to: MailboxBody | None = None
     tags: list[str] = Field(default_factory=list)
+    pace_per_hour: PacePerHour = None
+    seed_list: SeedList = None
+    seed_wait_minutes: SeedWait = 30
 
     def draft(self) -> CampaignDraft:
         """As the domain has it."""
@@ -60,11 +74,18 @@ class CampaignBody(Body):
             list_ids=tuple(self.lists),
             reply_to=self.reply_to.mailbox() if self.reply_to else None,
             tags=tuple(self.tags),
+            schedule=self.schedule(ANY_TIME),
+            pace_per_hour=self.pace_per_hour,
+            seed_list=self.seed_list,
+            seed_wait_minutes=self.seed_wait_minutes,
         )
 
 
-class CampaignChanges(Body):
-    """What is to be changed; what is left out stays, and null takes `reply_to` away."""
+class CampaignChanges(ScheduleBody):
+    """What is to be changed; what is left out stays.
+
+    Null takes away what a campaign need not have: its times, pace, seed list and `reply_to`.
+    """
 
     name: Name | None = None
     sender: MailboxBody | None = None
@@ -72,19 +93,40 @@ class CampaignChanges(Body):
     lists: ListIds | None = None
     reply_to: MailboxBody | None = None
     tags: list[str] | None = None
+    pace_per_hour: PacePerHour = None
+    seed_list: SeedList = None
+    seed_wait_minutes: int | None = None
 
     def draft(self, campaign: Campaign) -> CampaignDraft:
         """The campaign's draft with the changes."""
-        says_reply_to = "reply_to" in self.model_fields_set
+        said = self.model_fields_set
         reply_to = self.reply_to.mailbox() if self.reply_to else None
         return CampaignDraft(
             name=self.name or campaign.name,
             sender=self.sender.mailbox() if self.sender else campaign.sender,
             template_id=self.template or campaign.template_id,
             list_ids=tuple(self.lists or campaign.list_ids),
-            reply_to=reply_to if says_reply_to else campaign.reply_to,
+            reply_to=reply_to if "reply_to" in said else campaign.reply_to,
             tags=campaign.tags if self.tags is None else tuple(self.tags),
+            schedule=self.schedule(campaign.schedule),
+            pace_per_hour=(
+                self.pace_per_hour if "pace_per_hour" in said else campaign.pace_per_hour
+            ),
+            seed_list=self.seed_list if "seed_list" in said else campaign.seed_list,
+            seed_wait_minutes=(
+                campaign.seed_wait_minutes
+                if self.seed_wait_minutes is None
+                else self.seed_wait_minutes
+            ),
         )
+
+
+class LaunchBody(Body):
+    """Said of a launch that was refused with `confirmation-required`."""
+
+    confirm_recipients: int | None = Field(
+        default=None, ge=0, description="The number that was named; it may be off by a tenth"
+    )
 
 
 class CampaignAnswer(Answer):
@@ -100,6 +142,11 @@ class CampaignAnswer(Answer):
     template_version: int | None = Field(description="Frozen at launch")
     lists: list[str]
     tags: list[str]
+    schedule: ScheduleAnswer
+    pace_per_hour: int | None
+    seed_list: str | None
+    seed_wait_minutes: int
+    rest_after: Instant | None = Field(description="When the rest follows the seeds")
     recipients: int = Field(description="Known once planning is done")
     created_at: Instant
     launched_at: Instant | None
@@ -119,6 +166,11 @@ class CampaignAnswer(Answer):
             template_version=campaign.template_version or None,
             lists=list(campaign.list_ids),
             tags=list(campaign.tags),
+            schedule=ScheduleAnswer.of(campaign.schedule),
+            pace_per_hour=campaign.pace_per_hour,
+            seed_list=campaign.seed_list,
+            seed_wait_minutes=campaign.seed_wait_minutes,
+            rest_after=campaign.rest_after,
             recipients=campaign.recipients,
             created_at=campaign.created_at,
             launched_at=campaign.launched_at,
@@ -158,25 +210,44 @@ def update_campaign(campaign_id: str, body: CampaignChanges, call: CurrentCall) 
 
 
 @campaigns.post("/<campaign_id>/launch", scope=Scope.CAMPAIGNS_WRITE, status=HTTPStatus.ACCEPTED)
-def launch_campaign(campaign_id: str, call: CurrentCall) -> CampaignAnswer:
-    """Launch a campaign.
+def launch_campaign(
+    campaign_id: str, call: CurrentCall, body: LaunchBody | None = None
+) -> CampaignAnswer:
+    """Launch a campaign, at once or for its start time.
 
     The sender, the template and the lists are checked, the template's version is frozen, and the
     campaign is planned and sent in the background. Launching it again is a 409 and sends nothing.
+    If it would go to more people than the workspace's `confirm_above`, the answer is a 409
+    `confirmation-required` that names the number; send that number to launch it.
     """
-    return CampaignAnswer.of(call.services.campaigns.launch(call.workspace, campaign_id))
+    confirmed = body.confirm_recipients if body else None
+    launched = call.services.campaigns.launch(call.workspace, campaign_id, confirmed)
+    call.record(AuditAction.CAMPAIGN_LAUNCH, campaign_id)
+    return CampaignAnswer.of(launched)
+
+
+@campaigns.post("/<campaign_id>/unschedule", scope=Scope.CAMPAIGNS_WRITE)
+def unschedule_campaign(campaign_id: str, call: CurrentCall) -> CampaignAnswer:
+    """Make a scheduled campaign a draft again, to change it or to launch it at another time."""
+    draft = call.services.campaigns.unschedule(call.workspace, campaign_id)
+    call.record(AuditAction.CAMPAIGN_UNSCHEDULE, campaign_id)
+    return CampaignAnswer.of(draft)
 
 
 @campaigns.post("/<campaign_id>/pause", scope=Scope.CAMPAIGNS_WRITE)
 def pause_campaign(campaign_id: str, call: CurrentCall) -> CampaignAnswer:
     """Pause a campaign: nothing more is released until it is resumed."""
-    return CampaignAnswer.of(call.services.campaigns.pause(call.workspace, campaign_id))
+    paused = call.services.campaigns.pause(call.workspace, campaign_id)
+    call.record(AuditAction.CAMPAIGN_PAUSE, campaign_id)
+    return CampaignAnswer.of(paused)
 
 
 @campaigns.post("/<campaign_id>/resume", scope=Scope.CAMPAIGNS_WRITE)
 def resume_campaign(campaign_id: str, call: CurrentCall) -> CampaignAnswer:
-    """Resume a paused campaign."""
-    return CampaignAnswer.of(call.services.campaigns.resume(call.workspace, campaign_id))
+    """Resume a paused campaign, or let the rest follow the seeds now."""
+    resumed = call.services.campaigns.resume(call.workspace, campaign_id)
+    call.record(AuditAction.CAMPAIGN_RESUME, campaign_id)
+    return CampaignAnswer.of(resumed)
 
 
 @campaigns.post("/<campaign_id>/cancel", scope=Scope.CAMPAIGNS_WRITE)
@@ -185,7 +256,9 @@ def cancel_campaign(campaign_id: str, call: CurrentCall) -> CampaignAnswer:
 
     Mail that an ESP has taken cannot be called back; everybody else is skipped.
     """
-    return CampaignAnswer.of(call.services.campaigns.cancel(call.workspace, campaign_id))
+    cancelled = call.services.campaigns.cancel(call.workspace, campaign_id)
+    call.record(AuditAction.CAMPAIGN_CANCEL, campaign_id)
+    return CampaignAnswer.of(cancelled)
 
 
 @campaigns.get("/<campaign_id>/report", scope=Scope.CAMPAIGNS_READ)

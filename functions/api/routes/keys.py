@@ -12,7 +12,7 @@ from functions.api.endpoints import Endpoints
 from functions.api.schema import Answer, Body, Cursor, Instant, Limit, Name, PageAnswer
 from functions.api.visit import CurrentCall
 from shared.access.keys import MAX_REQUESTS_PER_MINUTE
-from shared.access.model import ApiKey, Scope
+from shared.access.model import ApiKey, AuditAction, Scope
 
 keys = Endpoints("keys", "/v1/keys")
 
@@ -77,6 +77,7 @@ def create_key(body: KeyBody, call: CurrentCall) -> NewKeyAnswer:
     key, text = call.services.keys.issue(
         call.workspace, body.name, body.scopes, body.requests_per_minute, created_by=call.source
     )
+    call.record(AuditAction.KEY_ISSUE, key.id, name=key.name, scopes=sorted(key.scopes))
     return NewKeyAnswer(**KeyAnswer.of(key).model_dump(), api_key=text)
 
 
@@ -93,4 +94,6 @@ def revoke_key(key_id: str, call: CurrentCall) -> KeyAnswer:
 
     It is refused within ten seconds everywhere. Revoking it again changes nothing.
     """
-    return KeyAnswer.of(call.services.keys.revoke(call.workspace, key_id))
+    revoked = call.services.keys.revoke(call.workspace, key_id)
+    call.record(AuditAction.KEY_REVOKE, key_id)
+    return KeyAnswer.of(revoked)

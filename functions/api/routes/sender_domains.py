@@ -11,7 +11,7 @@ from functions.api.endpoints import Endpoints
 from functions.api.schema import Answer, Body, Cursor, Instant, Limit, PageAnswer
 from functions.api.visit import CurrentCall
 from shared.access.domains import record_name, record_value
-from shared.access.model import DomainState, Scope, SenderDomain
+from shared.access.model import AuditAction, DomainState, Scope, SenderDomain
 
 sender_domains = Endpoints("sender-domains", "/v1/sender-domains")
 
@@ -64,7 +64,9 @@ def add_sender_domain(body: DomainBody, call: CurrentCall) -> DomainAnswer:
     Set the TXT record that the answer names, then verify. A domain that another workspace has
     verified is refused with 409.
     """
-    return DomainAnswer.of(call.services.domains.add(call.workspace, body.domain))
+    added = call.services.domains.add(call.workspace, body.domain)
+    call.record(AuditAction.DOMAIN_ADD, added.id, domain=added.domain)
+    return DomainAnswer.of(added)
 
 
 @sender_domains.get("", scope=Scope.CAMPAIGNS_READ)
@@ -87,7 +89,9 @@ def verify_sender_domain(domain_id: str, call: CurrentCall) -> DomainAnswer:
     409 says exactly which record is missing. Mail may then be sent from the domain and from all
     below it.
     """
-    return DomainAnswer.of(call.services.domains.verify(call.workspace, domain_id))
+    verified = call.services.domains.verify(call.workspace, domain_id)
+    call.record(AuditAction.DOMAIN_VERIFY, domain_id, domain=verified.domain)
+    return DomainAnswer.of(verified)
 
 
 @sender_domains.delete("/<domain_id>", scope=Scope.CAMPAIGNS_WRITE)
@@ -97,3 +101,4 @@ def delete_sender_domain(domain_id: str, call: CurrentCall) -> None:
     Nothing is sent from it any more, not even by campaigns that are under way.
     """
     call.services.domains.delete(call.workspace, domain_id)
+    call.record(AuditAction.DOMAIN_DELETE, domain_id)

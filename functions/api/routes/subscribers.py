@@ -13,7 +13,7 @@ from functions.api.endpoints import Endpoints
 from functions.api.routes.events import EventPage
 from functions.api.schema import Answer, Body, Cursor, Instant, Limit, PageAnswer
 from functions.api.visit import Call, CurrentCall
-from shared.access.model import Scope
+from shared.access.model import AuditAction, Scope
 from shared.audience.model import Attribute, ListState, Subscriber, SuppressionReason
 from shared.audience.service import SubscriberDraft, SubscriberPatch
 from shared.errors import FieldProblem, InvalidInput, NotFound
@@ -191,7 +191,9 @@ def delete_subscriber(subscriber_id: str, call: CurrentCall) -> DeletionAnswer:
     The person is gone from every answer at once; a job removes what is kept. An entry on the
     suppression list stays.
     """
-    return DeletionAnswer(job=call.services.subscribers.delete(call.workspace, subscriber_id))
+    job = call.services.subscribers.delete(call.workspace, subscriber_id)
+    call.record(AuditAction.SUBSCRIBER_DELETE, subscriber_id, job=job)
+    return DeletionAnswer(job=job)
 
 
 @subscribers.get("/<subscriber_id>/events", scope=Scope.EVENTS_READ)

@@ -7,6 +7,9 @@ from typing import Any
 
 from shared.config import PostmarkProvider
 from shared.mail import (
+    Attachment,
+    Capacity,
+    Extras,
     Mailbox,
     MessageKind,
     OutgoingBatch,
@@ -33,6 +36,12 @@ from shared.transport import Response, Transport
 PATH = "/email/batch"
 MAX_MESSAGES = 500
 MAX_REQUEST_BYTES = 50_000_000
+_FORBIDDEN = """
+    vbs exe bin bat chm com cpl crt hlp hta inf ins isp jse lnk mdb pcd pif reg scr sct shs vbe vba
+    wsf wsh wsl msc msi msp mst
+"""
+CAPACITY = Capacity(max_bytes=10_000_000, forbidden=frozenset(_FORBIDDEN.split()))
+"""Of one message. https://postmarkapp.com/developer/user-guide/send-email-with-api"""
 
 CODES: Mapping[int, Verdict] = {
     0: Verdict.ACCEPTED,
@@ -88,7 +97,10 @@ class PostmarkSender:
 
         def post_part(part: Sequence[OutgoingRecipient]) -> list[SendOutcome] | Refused:
             headers = batch.headers
-            return self._post(part, [_message(common, slotted, headers, one) for one in part])
+            messages = [_message(common, slotted, headers, one) for one in part]
+            if batch.extras:
+                _add_extras(messages[0], batch.extras)
+            return self._post(part, messages)
 
         return deliver(batch, _split, post_part)
 
@@ -153,6 +165,26 @@ def _message(
     if own:
         message["Headers"] = [{"Name": name, "Value": value} for name, value in own.items()]
     return message
+
+
+def _add_extras(message: dict[str, Any], extras: Extras) -> None:
+    message["Metadata"] |= extras.metadata
+    for field, people in (("Cc", extras.cc), ("Bcc", extras.bcc)):
+        if people:
+            message[field] = ", ".join(map(_mailbox, people))
+    if extras.attachments:
+        message["Attachments"] = [_attachment(file) for file in extras.attachments]
+
+
+def _attachment(file: Attachment) -> dict[str, str]:
+    attachment = {
+        "Name": file.filename,
+        "Content": file.content,
+        "ContentType": file.content_type,
+    }
+    if file.content_id:
+        attachment["ContentID"] = f"cid:{file.content_id}"
+    return attachment
 
 
 def _mailbox(mailbox: Mailbox) -> str:

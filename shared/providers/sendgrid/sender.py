@@ -9,6 +9,9 @@ from typing import Any
 
 from shared.config import SendGridProvider
 from shared.mail import (
+    Attachment,
+    Capacity,
+    Extras,
     Mailbox,
     MessageKind,
     OutgoingBatch,
@@ -27,6 +30,12 @@ MAX_SUBSTITUTION_BYTES = 10_000
 """Of one personalization, tags and values together."""
 MAX_REQUEST_BYTES = 30_000_000
 MAX_CATEGORIES = 10
+CAPACITY = Capacity(max_bytes=MAX_REQUEST_BYTES)
+"""SendGrid documents a size and forbids no kind of file."""
+
+METADATA_PREFIX = "meta_"
+"""Before a metadata name: custom arguments stand among the fields of SendGrid's own events."""
+
 
 ACCEPTED_STATUSES = frozenset({200, 202})
 
@@ -107,6 +116,8 @@ class SendGridSender:
         if len(part) == 1 or not slots:
             values = part[0].values
             people = [_personalization(one) for one in part]
+            if batch.extras:
+                people[0] |= _copies(batch.extras)
             return encode({"personalizations": people, **common, **_content(batch, values)})
         # A tag must stand for its slot alone. Counting its prefix in the finished
         # body is one C call, where a search of each value would be many.
@@ -157,7 +168,29 @@ def _common(batch: OutgoingBatch) -> dict[str, Any]:
         common["headers"] = dict(batch.headers)
     if batch.tags:
         common["categories"] = list(batch.tags[:MAX_CATEGORIES])
+    if batch.extras and batch.extras.metadata:
+        metadata = batch.extras.metadata.items()
+        common["custom_args"] = {METADATA_PREFIX + name: value for name, value in metadata}
+    if batch.extras and batch.extras.attachments:
+        common["attachments"] = [_attachment(file) for file in batch.extras.attachments]
     return common
+
+
+def _attachment(file: Attachment) -> dict[str, str]:
+    attachment = {
+        "content": file.content,
+        "type": file.content_type,
+        "filename": file.filename,
+        "disposition": "inline" if file.content_id else "attachment",
+    }
+    if file.content_id:
+        attachment["content_id"] = file.content_id
+    return attachment
+
+
+def _copies(extras: Extras) -> dict[str, list[dict[str, str]]]:
+    copies = {"cc": extras.cc, "bcc": extras.bcc}
+    return {kind: [_mailbox(one) for one in people] for kind, people in copies.items() if people}
 
 
 def _content(batch: OutgoingBatch, values: Sequence[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Addresses and headers as SES takes them: ASCII only, everything else encoded."""
+"""What SES takes: addresses and headers in ASCII, everything else encoded; and which files."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ import re
 from email.header import Header
 from email.utils import formataddr
 
-from shared.mail import Mailbox
+from shared.mail import Capacity, Mailbox
 
 INTERNATIONALISED_LOCAL_PART = "internationalised_local_part"
+
+_FORBIDDEN = """
+    ade adp app asp bas bat cer chm cmd com cpl crt csh der exe fxp gadget hlp hta inf ins isp its
+    js jse ksh lib lnk mad maf mag mam maq mar mas mat mau mav maw mda mdb mde mdt mdw mdz msc msh
+    msh1 msh2 mshxml msh1xml msh2xml msi msp mst ops pcd pif plg prf prg reg scf scr sct shb shs
+    sys ps1 ps1xml ps2 ps2xml psc1 psc2 tmp url vb vbe vbs vps vsmacros vss vst vsw vxd ws wsc wsf
+    wsh xnk
+"""
+CAPACITY = Capacity(max_bytes=40_000_000, forbidden=frozenset(_FORBIDDEN.split()))
+"""Of one message. https://docs.aws.amazon.com/ses/latest/dg/attachments.html"""
 
 _NOT_IN_TAG = re.compile(r"[^A-Za-z0-9_-]+")
 _TAG_LENGTH = 256

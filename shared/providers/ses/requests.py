@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.mail import OutgoingBatch, OutgoingRecipient, Skeleton
+from shared.mail import Attachment, Extras, OutgoingBatch, OutgoingRecipient, Skeleton
 from shared.providers.answers import encode
 from shared.providers.isolating import Refused
 from shared.providers.ses.addresses import encoded, mailbox, tag_value
@@ -16,6 +16,8 @@ MAX_TEMPLATE_BYTES = 500_000
 MAX_REPLACEMENT_BYTES = 262_144
 
 _MESSAGE_ID_TAG = "tidepost_id"
+METADATA_PREFIX = "meta_"
+"""Before a metadata name: tags of ours are called `tag` and `tidepost_id`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,9 @@ def prepare(batch: OutgoingBatch, configuration_set: str) -> Prepared:
         size = encode(content)
         if not isinstance(size, Refused) and len(size) <= MAX_TEMPLATE_BYTES:
             data = _replacement_data(batch.recipients, tags)
-    return Prepared(batch, common, _tags(batch.tags), template, data)
+    metadata = batch.extras.metadata if batch.extras else {}
+    tags_of_all = [*_tags(batch.tags), *_metadata(metadata)]
+    return Prepared(batch, common, tags_of_all, template, data)
 
 
 def single(prepared: Prepared, one: OutgoingRecipient) -> dict[str, Any]:
@@ -61,9 +65,12 @@ def single(prepared: Prepared, one: OutgoingRecipient) -> dict[str, Any]:
     headers = {**prepared.batch.headers, **one.headers}
     if headers:
         simple["Headers"] = _headers(headers)
+    extras = prepared.batch.extras
+    if extras and extras.attachments:
+        simple["Attachments"] = [_attachment(file) for file in extras.attachments]
     return {
         **prepared.common,
-        "Destination": {"ToAddresses": [mailbox(one.to)]},
+        "Destination": _destination(one, extras),
         "EmailTags": [_message_id_tag(one), *prepared.tags],
         "Content": {"Simple": simple},
     }
@@ -92,6 +99,28 @@ def _entry(one: OutgoingRecipient, data: str) -> dict[str, Any]:
     return entry
 
 
+def _destination(one: OutgoingRecipient, extras: Extras | None) -> dict[str, list[str]]:
+    destination = {"ToAddresses": [mailbox(one.to)]}
+    if extras and extras.cc:
+        destination["CcAddresses"] = [mailbox(box) for box in extras.cc]
+    if extras and extras.bcc:
+        destination["BccAddresses"] = [mailbox(box) for box in extras.bcc]
+    return destination
+
+
+def _attachment(file: Attachment) -> dict[str, str]:
+    attachment = {
+        "FileName": file.filename,
+        "ContentType": file.content_type,
+        "RawContent": file.content,
+        "ContentTransferEncoding": "BASE64",  # the default, seven bits, would break binary files
+        "ContentDisposition": "INLINE" if file.content_id else "ATTACHMENT",
+    }
+    if file.content_id:
+        attachment["ContentId"] = file.content_id
+    return attachment
+
+
 def _replacement_data(recipients: Sequence[OutgoingRecipient], tags: Tags) -> dict[int, str]:
     keys = [(f"v{slot}", slot) for slot in sorted(tags.slots)]
     found = {}
@@ -118,6 +147,14 @@ def _headers(headers: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _message_id_tag(one: OutgoingRecipient) -> dict[str, str]:
     return {"Name": _MESSAGE_ID_TAG, "Value": one.message_id}
+
+
+def _metadata(metadata: Mapping[str, str]) -> list[dict[str, str]]:
+    """Metadata as tags; what SES takes in no tag becomes an underscore."""
+    return [
+        {"Name": METADATA_PREFIX + name, "Value": tag_value(value)}
+        for name, value in metadata.items()
+    ]
 
 
 def _tags(tags: Sequence[str]) -> list[dict[str, str]]:

@@ -150,3 +150,35 @@ def test_a_table_that_does_not_answer_is_a_503(world: World, table: Any) -> None
 def test_a_key_that_is_no_good_is_named(world: World, key: str) -> None:
     answer = create(world, headers={"Idempotency-Key": key})
     assert (answer.status, answer.fields) == (422, ["Idempotency-Key"])
+
+
+MESSAGE = {
+    "to": {"email": "ada@example.org"},
+    "sender": {"email": "shop@example.com"},
+    "subject": "Hi",
+    "text": "Hello",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/v1/messages", MESSAGE), ("/v1/messages/batch", {"messages": [MESSAGE, MESSAGE]})],
+)
+def test_a_repeated_message_is_sent_once(world: World, path: str, body: Any) -> None:
+    world.verify_domain("example.com")
+    first, second = (world.call("POST", path, body, headers=KEY) for _ in range(2))
+    assert (first.status, second.status) == (202, 202)
+    assert first.json == second.json
+    assert len(world.chunk_queue.sent) == len(body.get("messages", [body]))
+
+
+def test_a_message_is_the_same_even_if_the_answer_was_never_kept(world: World, table: Any) -> None:
+    world.verify_domain("example.com")
+    batch = {"messages": [MESSAGE, MESSAGE]}
+    first = world.call("POST", "/v1/messages/batch", batch, headers=KEY)
+    for item in table.scan()["Items"]:  # as if the function had died before it could answer
+        table.delete_item(Key={"id": item["id"]})
+    second = world.call("POST", "/v1/messages/batch", batch, headers=KEY)
+    assert first.json == second.json
+    assert "idempotency-replayed" not in second.headers
+    assert len({key for key, _ in world.chunk_queue.sent}) == 2

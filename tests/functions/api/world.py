@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import D
 
 from functions.api.app import Api
 from functions.api.services import Services
+from shared.access.audit import AuditTrail
 from shared.access.domains import SenderDomainService
 from shared.access.keys import ApiKeyService
 from shared.access.model import Scope
@@ -26,9 +27,17 @@ from shared.audience.service import SubscriberService
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
 from shared.delivery.messages import MessageService
+from shared.delivery.recipients import RecipientListing
+from shared.delivery.retrying import RetryService
+from shared.delivery.routing import Candidate
+from shared.delivery.settings import SettingsService
+from shared.delivery.settling_by_hand import HandSettler
+from shared.delivery.switches import SwitchService
 from shared.ids import Ids, MessageIds, SubscriberIds
+from shared.mail import Capacity
 from tests.fakes import (
     FakeApiKeys,
+    FakeAuditLog,
     FakeBlobs,
     FakeCampaigns,
     FakeChunkQueue,
@@ -42,8 +51,10 @@ from tests.fakes import (
     FakeLists,
     FakeMemberships,
     FakeSenderDomains,
+    FakeSettings,
     FakeSubscribers,
     FakeSuppressions,
+    FakeSwitches,
     FakeTemplates,
     FakeTxt,
     FakeWorkspaces,
@@ -119,10 +130,14 @@ class World:
         self.memberships = FakeMemberships()
         self.campaigns = FakeCampaigns()
         self.engagements = FakeEngagements()
+        self.ledger = FakeLedger()
+        self.settings = FakeSettings()
+        self.switches = FakeSwitches()
         self.jobs = FakeJobs()
         self.job_queue = FakeJobQueue()
         self.chunk_queue = FakeChunkQueue()
         self.blobs = FakeBlobs()
+        self.candidates = (Candidate("ses", 1, lambda _: "", Capacity(max_bytes=3_000_000)),)
         self.services = self._services(answers or NoAnswers())
         workspaces = WorkspaceService(
             FakeWorkspaces(), Ids(self.clock, seeded_bytes(2)), self.clock
@@ -195,11 +210,12 @@ class World:
         ids = Ids(self.clock, seeded_bytes())
         subscriber_ids = SubscriberIds(b"subscriber-id-key")
         message_ids = MessageIds(b"message-id-key")
-        lists, templates, ledger = FakeLists(), FakeTemplates(), FakeLedger()
+        lists, templates, ledger = FakeLists(), FakeTemplates(), self.ledger
         domains = SenderDomainService(self.domains, self.txt, ids, self.clock, seeded_bytes(3))
         return Services(
             stage="test",
             clock=self.clock,
+            audit=AuditTrail(FakeAuditLog(), ids, self.clock),
             keys=ApiKeyService(self.api_keys, ids, self.clock, seeded_bytes(4)),
             domains=domains,
             subscribers=SubscriberService(
@@ -231,18 +247,34 @@ class World:
                 templates=templates,
                 lists=lists,
                 memberships=self.memberships,
+                settings=self.settings,
                 sender_check=SenderBinding(self.domains),
                 jobs=self.jobs,
                 job_queue=self.job_queue,
                 ids=ids,
                 clock=self.clock,
             ),
+            recipients=RecipientListing(self.campaigns, ledger, message_ids),
+            retries=RetryService(
+                campaigns=self.campaigns,
+                ledger=ledger,
+                sender_check=SenderBinding(self.domains),
+                jobs=self.jobs,
+                job_queue=self.job_queue,
+                ids=ids,
+                clock=self.clock,
+            ),
+            hand_settler=HandSettler(ledger, message_ids),
+            settings=SettingsService(self.settings),
+            switches=SwitchService(self.switches, self.clock),
             messages=MessageService(
                 ledger=ledger,
                 queue=self.chunk_queue,
                 due=FakeDue(),
                 engagements=self.engagements,
                 templates=templates,
+                blobs=self.blobs,
+                candidates=lambda: self.candidates,
                 sender_check=SenderBinding(self.domains),
                 message_ids=message_ids,
                 subscriber_ids=subscriber_ids,

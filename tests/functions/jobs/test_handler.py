@@ -11,8 +11,10 @@ from aws_lambda_powertools import Metrics
 
 from functions.jobs.handler import command, run
 from functions.jobs.wiring import Services
+from shared.access.audit import AuditTrail
 from shared.access.keys import ApiKeyService
 from shared.access.workspaces import OperatorCommands, WorkspaceService
+from shared.delivery.switches import SwitchService
 from shared.errors import DependencyUnavailable, InvalidInput, NotFound
 from shared.ids import Ids
 from shared.jobs import Job, JobKind, JobRunner, JobState
@@ -47,13 +49,16 @@ class Office:
         self.jobs.create(self.job)
         ids = Ids(self.clock, fakes.seeded_bytes())
         self.api_keys = fakes.FakeApiKeys()
+        self.switches = fakes.FakeSwitches()
         steps = {JobKind.PLAN_CAMPAIGN: Step(self.clock, then or three_steps)}
         self.services = Services(
             JobRunner(self.jobs, self.queue, steps, self.clock),
             OperatorCommands(
                 WorkspaceService(fakes.FakeWorkspaces(), ids, self.clock),
                 ApiKeyService(self.api_keys, ids, self.clock, fakes.seeded_bytes()),
+                AuditTrail(fakes.FakeAuditLog(), ids, self.clock),
             ),
+            SwitchService(self.switches, self.clock),
             job_of,
             self.clock,
             self.log.logger,
@@ -158,3 +163,21 @@ def test_a_step_gets_a_minute_more_than_the_deadline() -> None:
     office.clock.advance(seconds=235)
     run(office.services, sqs_event(body(), queue="jobs"), Context(65))
     assert office.clock.now() <= deadline - timedelta(seconds=50)
+
+
+def test_an_operator_stops_and_allows_all_sending() -> None:
+    office = Office()
+    stop = {"command": "kill_switch", "on": True, "reason": "wrong prices"}
+    assert command(office.services, stop) == {"sending": "off"}
+    assert not office.switches.switches[""].enabled
+    assert "wrong prices" not in office.log.text
+    assert command(office.services, {"command": "kill_switch", "on": False}) == {"sending": "on"}
+    assert office.switches.switches[""].enabled
+
+
+@pytest.mark.parametrize("event", [{"on": True}, {"on": "yes", "reason": "x"}, {"reason": "x"}])
+def test_a_kill_switch_needs_a_reason_and_a_plain_word(event: dict[str, object]) -> None:
+    office = Office()
+    with pytest.raises(InvalidInput):
+        command(office.services, {"command": "kill_switch", **event})
+    assert not office.switches.switches

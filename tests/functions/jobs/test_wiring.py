@@ -15,8 +15,9 @@ from shared.access.keys import ApiKeyService
 from shared.audience.importing import ImportService
 from shared.audience.model import ListState, MailingList, Subscriber
 from shared.clock import SystemClock, to_iso
-from shared.delivery.model import Campaign, ChunkKey
-from shared.delivery.states import CampaignState
+from shared.delivery.model import Campaign, ChunkKey, ChunkPlan
+from shared.delivery.outcomes import Change, changed, fresh
+from shared.delivery.states import CampaignState, RecipientState
 from shared.errors import InvalidInput, NotFound
 from shared.ids import Ids, SubscriberIds
 from shared.jobs import Job, JobKind, JobState
@@ -24,6 +25,7 @@ from shared.mail import Mailbox
 from shared.storage.api_keys import DynamoApiKeys
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
+from shared.storage.due import DynamoDue
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
@@ -72,6 +74,33 @@ def test_a_launched_campaign_is_planned_and_released(deployment: Deployment) -> 
     assert sorted(one for chunk in found for one in chunk) == sorted(people)
     sent = sorted(map(chunk_key_of, deployment.receive("bulk")), key=lambda key: key.chunk)
     assert sent == keys
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_campaign_is_retried() -> None:
+    people = tuple(SubscriberIds(b"key").of(WS, f"p{n}@example.com") for n in range(2))
+    campaign = Campaign(
+        IDS.new("cmp"), WS, "November", Mailbox("a@news.example"), IDS.new("tpl"), (NEWS,), NOW,
+        state=CampaignState.SENDING, template_version=1, launched_at=NOW, chunks=1, recipients=2,
+        released=1, retry_job="job_r", retried_at=NOW,
+    )  # fmt: skip
+    DynamoCampaigns().create(campaign)
+    key = ChunkKey(WS, campaign.id, 0)
+    DynamoLedger().put_plan(ChunkPlan(key, people))
+    failed = [
+        Change(0, RecipientState.FAILED, "gave_up"),
+        Change(1, RecipientState.FAILED, "no_route"),
+    ]
+    DynamoLedger().save_outcome(changed(fresh(key, 2), failed, ()))
+
+    params = {"campaign": campaign.id, "reasons": ["gave_up"]}
+    job = run(Job("job_r", WS, JobKind.RETRY_CAMPAIGN, NOW, params))
+
+    assert (job.state, job.progress) == (JobState.DONE, {"chunks": 1})
+    outcome = DynamoLedger().record(key).outcome
+    assert outcome is not None
+    assert [outcome.state_of(i).word for i in range(2)] == ["pending", "failed"]
+    assert [item.key for item in DynamoDue().due(SystemClock().now(), limit=9)] == [key]
 
 
 def test_a_file_is_imported(deployment: Deployment) -> None:

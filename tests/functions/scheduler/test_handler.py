@@ -12,6 +12,7 @@ from functions.scheduler.handler import feed_back, tick
 from functions.scheduler.wiring import Services
 from shared.delivery.model import ChunkKey, DueItem
 from shared.errors import DependencyUnavailable
+from shared.mail import SendOutcome, Verdict
 from shared.storage.queues import chunk_key_of
 from tests.functions.running import Context, Log, emf, sqs_event
 from tests.shared.delivery.world import World
@@ -114,3 +115,20 @@ def test_letters_stay_while_they_cannot_be_booked(monkeypatch: pytest.MonkeyPatc
     key = ChunkKey(world.workspace, world.ids.new("cmp"), 0)
     event = sqs_event(body(key), body(key), queue="bulk-dlq")
     assert failures(feed_back(services(world, log), event, Context(55))) == ["m0", "m1"]
+
+
+def test_what_a_tick_found_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    world, log = World(), Log()
+    world.people(15)
+    for sender in world.senders.values():
+        sender.answer = lambda one: SendOutcome(one.index, Verdict.IN_DOUBT, "read_timeout")
+    world.launched()
+    world.drain()
+    world.clock.advance(minutes=20)
+
+    tick(services(world, log), Context(55))
+
+    measured = emf(capsys.readouterr().out)
+    assert measured["in_doubt"] == 15
+    assert measured["oldest_waiting_s"] == 17 * 60
+    assert "silent_providers" not in measured  # fewer than twenty

@@ -28,7 +28,8 @@ PERSON = to_text(SUBSCRIBER, bytes(12))
 @pytest.fixture
 def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
     services.cache_clear()
-    with deployed(monkeypatch) as running:
+    providers = [{"name": "ses", "kind": "ses", "weight": 1}]
+    with deployed(monkeypatch, providers=providers) as running:
         yield running
     services.cache_clear()
 
@@ -52,8 +53,8 @@ def test_a_dead_lettered_chunk_is_sent_again_and_ends_its_campaign(
     assert handler(schedule_event(), Context(55))["chunks_sent_again"] == 1
     assert [chunk_key_of(body) for body in deployment.receive("bulk")] == [key]
 
-    accepted = Change(0, RecipientState.ACCEPTED, provider="ses")
-    DynamoLedger().save_outcome(changed(fresh(key, 1), [accepted], 1))
+    accepted = Change(0, RecipientState.ACCEPTED)
+    DynamoLedger().save_outcome(changed(fresh(key, 1), [accepted], (), 1))
     assert handler(schedule_event(), Context(55))["campaigns_sent"] == 1
     done = DynamoCampaigns().get(campaign.workspace, campaign.id)
     assert (done.state, done.totals["states"]["accepted"]) == (CampaignState.SENT, 1)

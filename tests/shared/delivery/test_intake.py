@@ -184,3 +184,16 @@ def test_a_ledger_that_is_down_stores_nothing_and_says_so() -> None:
     assert given.engagements.by_key == {}
     given.ledger.down = False
     assert given.take(event()) == {IntakeOutcome.STORED: 1}
+
+
+def test_an_event_that_names_a_copy_is_about_that_person() -> None:
+    ref = replace(REF, chunk=TRANSACTIONAL_CHUNK, index=0)
+    given = Given(chunks=())
+    copies = {"cc": [{"address": "bo@example.com", "name": "", "subscriber": subscriber(8)}]}
+    given.ledger.put_plan(ChunkPlan(key(ref.chunk), (subscriber(7),), message=copies))
+    given.ledger.begin(attempt(1, ["sendgrid"], [1], ref.chunk))
+    events = [event(ref, event_id=str(n)) for n in range(3)]
+    named = (None, "ann@example.com", "Bo@Example.com")
+    given.take(*(replace(e, address=a) for e, a in zip(events, named, strict=True)))
+    stored = given.engagements.of_chunk(ref.workspace, ref.campaign, ref.chunk)
+    assert sorted(e.subscriber for e in stored) == [subscriber(7), subscriber(7), subscriber(8)]

@@ -16,6 +16,7 @@ from shared.delivery.rates import (
     MAX_LEAD_S,
     BucketState,
     Grant,
+    GroupLimits,
     Limits,
     refund,
     take,
@@ -231,3 +232,133 @@ def _paced(grants: list[Grant], limits: Limits) -> None:
         start = Fraction((grant.start - NOON) // timedelta(microseconds=1))
         assert not end or start >= end
         end = start + grant.granted * slot
+
+
+GMAIL_100 = Limits(per_hour=1000, groups={"gmail": GroupLimits(per_hour=100)})
+
+
+def test_a_group_has_windows_of_its_own_within_the_providers() -> None:
+    wants = {"gmail": 150, "other": 50}
+    state, grant = take(BucketState(), GMAIL_100, 200, NOON, by_group=wants)
+    assert (grant.granted, grant.by_group) == (150, {"gmail": 100, "other": 50})
+    assert (grant.short, grant.limited_by) == ({"gmail": "per_hour"}, "gmail per_hour")
+    assert grant.retry_at == NOON + timedelta(hours=1)
+    assert state.groups == {"gmail": {"h2026-11-24T12": 100, "d2026-11-24": 100}}
+    assert state.count("h2026-11-24T12") == 150
+
+
+def test_what_the_providers_windows_hold_back_is_not_the_groups_fault() -> None:
+    limits = Limits(per_hour=60, groups={"gmail": GroupLimits(per_hour=100)})
+    _, grant = take(BucketState(), limits, 200, NOON, by_group={"gmail": 150, "other": 50})
+    assert (grant.granted, grant.limited_by, grant.short) == (60, "per_hour", {})
+
+
+def test_a_refund_names_its_groups() -> None:
+    state, grant = take(BucketState(), GMAIL_100, 100, NOON, by_group={"gmail": 100})
+    state = refund(state, 30, grant.start, {"gmail": 30})
+    _, again = take(state, GMAIL_100, 100, NOON, by_group={"gmail": 100})
+    assert again.by_group == {"gmail": 30}
+
+
+def test_bulk_mail_leaves_a_share_of_every_window_to_transactional_mail() -> None:
+    limits = Limits(per_hour=600, reserve=0.05)
+    state, bulk = take(BucketState(), limits, 1000, NOON)
+    assert (bulk.granted, bulk.limited_by) == (570, "per_hour")
+    state, express = take(state, limits, 100, NOON, express=True)
+    assert express.granted == 30
+    assert take(state, limits, 1, NOON, express=True)[1].granted == 0
+
+
+def test_a_warm_up_quota_has_a_reserve_too() -> None:
+    limits = Limits(reserve=0.05)
+    state, bulk = take(BucketState(quota=100), limits, 500, NOON)
+    _, express = take(state, limits, 500, NOON, express=True)
+    assert (bulk.granted, express.granted) == (95, 5)
+
+
+def test_transactional_mail_never_waits_behind_booked_time() -> None:
+    limits = Limits(per_second=10, reserve=0.05)
+    state, bulk = take(BucketState(), limits, 500, NOON)
+    assert bulk.per_second == pytest.approx(9.5)
+    state, express = take(state, limits, 1, NOON, express=True)
+    assert express.start == NOON
+    assert express.per_second == pytest.approx(0.5)
+    assert take(state, limits, 1, NOON)[1].granted == 0
+
+
+def test_transactional_mail_alone_has_the_whole_rate() -> None:
+    limits = Limits(per_second=100, reserve=0.05)
+    state, first = take(BucketState(), limits, 10, NOON, express=True)
+    _, second = take(state, limits, 1, NOON, express=True)
+    assert first.per_second == pytest.approx(95)
+    assert second.start == NOON
+    assert second.per_second == pytest.approx(5)
+
+
+GROUPS = ("gmail", "yahoo", "other")
+GROUP_LIMITS = st.dictionaries(
+    st.sampled_from(GROUPS[:2]),
+    st.builds(
+        GroupLimits,
+        per_hour=st.none() | st.integers(1, 300),
+        per_day=st.none() | st.integers(1, 900),
+    ),
+)
+GROUP_STEPS = st.lists(
+    st.tuples(
+        st.timedeltas(min_value=timedelta(seconds=-3), max_value=timedelta(hours=9)),
+        st.fixed_dictionaries(dict.fromkeys(GROUPS, st.integers(0, 200))),
+        st.booleans(),
+    ),
+    max_size=25,
+)
+
+
+@given(LIMITS, GROUP_LIMITS, st.sampled_from((0.0, 0.05, 0.5)), QUOTAS, GROUP_STEPS)
+def test_no_sequence_passes_a_groups_limit_or_uses_up_a_reserve(
+    limits: Limits,
+    groups: dict[str, GroupLimits],
+    reserve: float,
+    quota: int | None,
+    steps: list[tuple[timedelta, dict[str, int], bool]],
+) -> None:
+    limits = replace(limits, groups=groups, reserve=reserve)
+    state, now = BucketState(quota=quota), NOON
+    for wait, wants, express in steps:
+        now += wait
+        want = sum(wants.values())
+        before = state
+        state, grant = take(state, limits, want, now, by_group=wants, express=express)
+        assert grant.granted == sum(grant.by_group.values()) <= want
+        assert all(grant.by_group[group] <= wants[group] for group in wants)
+        assert (grant.granted < want) == bool(grant.limited_by) == (grant.retry_at is not None)
+        for group, own in groups.items():
+            for window, count in state.groups.get(group, {}).items():
+                limit = own.per_hour if window[0] == "h" else own.per_day
+                assert limit is None or count <= limit
+        for window, count in (state.used or {}).items():
+            for limit in (limits.per_hour,) if window[0] == "h" else (limits.per_day, quota):
+                assert limit is None or count <= limit
+                if limit is not None and not express and grant.granted:
+                    taken = count - before.count(window)
+                    assert taken == 0 or count <= limit - int(limit * reserve)
+
+
+@given(st.floats(0.01, 5000), st.sampled_from((0.05, 0.2)), STEPS, st.randoms())
+def test_both_lanes_together_never_pass_the_rate(
+    rate: float,
+    reserve: float,
+    steps: list[tuple[timedelta, int, float]],
+    chance: random.Random,
+) -> None:
+    limits = Limits(per_second=rate, reserve=reserve)
+    state, now = BucketState(), NOON
+    lanes: dict[float | None, list[Grant]] = {}
+    for wait, want, _ in steps:
+        now += max(wait, timedelta())
+        state, grant = take(state, limits, want, now, express=chance.random() < 0.5)
+        if grant.granted:
+            lanes.setdefault(grant.per_second, []).append(grant)
+    assert sum(lane for lane in lanes if lane) <= rate * (1 + 1e-9)
+    for lane, grants in lanes.items():
+        _paced(grants, Limits(per_second=lane))

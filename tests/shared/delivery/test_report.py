@@ -7,22 +7,32 @@ from shared.delivery.outcomes import Change, changed, fresh
 from shared.delivery.report import report, totals_of
 from shared.delivery.states import RecipientState as State
 from shared.mail import MailboxGroup
+from tests.shared.delivery.attempts import attempt
 
 
-def chunk(number: int, *changes: Change) -> ChunkOutcome:
-    return changed(fresh(ChunkKey("ws_1", "cmp_1", number), len(changes)), changes, 1)
+def chunk(
+    number: int, tried: dict[int, tuple[str, MailboxGroup]], *changes: Change
+) -> ChunkOutcome:
+    key = ChunkKey("ws_1", "cmp_1", number)
+    return changed(fresh(key, len(changes)), changes, [attempt(key, 1, len(changes), tried)], 1)
 
 
 OUTCOMES = [
     chunk(
         0,
-        Change(0, State.ACCEPTED, provider="ses", group=MailboxGroup.GMAIL),
-        Change(1, State.ACCEPTED, provider="postmark", group=MailboxGroup.GMX),
-        Change(2, State.REJECTED, "406", provider="postmark", group=MailboxGroup.GMX),
+        {
+            0: ("ses", MailboxGroup.GMAIL),
+            1: ("postmark", MailboxGroup.GMX),
+            2: ("postmark", MailboxGroup.GMX),
+        },
+        Change(0, State.ACCEPTED),
+        Change(1, State.ACCEPTED),
+        Change(2, State.REJECTED, "406"),
     ),
     chunk(
         1,
-        Change(0, State.IN_DOUBT, "read_timeout", provider="ses", group=MailboxGroup.GMAIL),
+        {0: ("ses", MailboxGroup.GMAIL)},
+        Change(0, State.IN_DOUBT, "read_timeout"),
         Change(1, State.SKIPPED, "erased"),
     ),
 ]

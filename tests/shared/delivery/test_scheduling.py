@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from shared.analytics.model import Engagement
-from shared.delivery import release
+from shared.delivery import planning, scheduling
 from shared.delivery.model import ChunkKey
 from shared.delivery.states import CampaignState, RecipientState
 from shared.events import Event, EventType
@@ -109,8 +109,10 @@ def test_silence_settles_only_while_the_providers_events_flow() -> None:
 
 
 def test_chunks_are_released_as_others_settle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release, "IN_FLIGHT", 2)
+    monkeypatch.setattr(planning, "FIRST", 2)
+    monkeypatch.setattr(scheduling, "LEAST", 1)
     world = World()
+    world.in_flight = 2
     world.people(1600)
     campaign = world.launched()
     assert (campaign.chunks, campaign.released) == (4, 2)

@@ -10,6 +10,7 @@ from shared.delivery.states import (
     CAMPAIGN_CHANGES,
     FINAL,
     RECIPIENT_CHANGES,
+    RESEND_CHANGES,
     CampaignState,
     RecipientState,
     change,
@@ -68,4 +69,11 @@ def test_everybody_can_come_to_an_end() -> None:
 
 def test_what_a_final_state_says() -> None:
     with pytest.raises(WrongState, match="nothing, it is final"):
-        change(CAMPAIGN_CHANGES, CampaignState.SENT, CampaignState.SENDING)
+        change(CAMPAIGN_CHANGES, CampaignState.CANCELLED, CampaignState.SENDING)
+
+
+def test_a_resend_is_the_one_change_beside_the_table() -> None:
+    assert set(RESEND_CHANGES) == set(RecipientState)
+    found = {(old, new) for old, news in RESEND_CHANGES.items() for new in news}
+    assert found == {(RecipientState.IN_DOUBT, RecipientState.PENDING)}
+    assert RecipientState.PENDING not in RECIPIENT_CHANGES[RecipientState.IN_DOUBT]

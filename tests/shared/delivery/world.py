@@ -11,21 +11,24 @@ from typing import Any
 from shared.audience.model import ListState, MailingList, Subscriber
 from shared.content.model import Template, TemplateSource
 from shared.delivery.campaigns import CampaignDraft, CampaignService
-from shared.delivery.dispatch import Dispatcher, Run
+from shared.delivery.dispatch import Dispatcher
 from shared.delivery.mailing import Mailings
 from shared.delivery.messages import MessageService
 from shared.delivery.model import Campaign, ChunkKey
 from shared.delivery.planning import PlanStep
 from shared.delivery.posting import Poster
 from shared.delivery.rates import Limits
-from shared.delivery.release import Releaser
+from shared.delivery.recording import Run
+from shared.delivery.release import IN_FLIGHT, Releaser
 from shared.delivery.routing import Candidate
 from shared.delivery.scheduling import Scheduler, Tick
 from shared.delivery.settling import Settler
+from shared.delivery.switches import Switches, SwitchService
 from shared.delivery.tokens import Tokens
+from shared.delivery.watching import CampaignWatch, ProviderWatch
 from shared.ids import TEMPLATE, Ids, MessageIds, SubscriberIds, UnsubscribeTokens
 from shared.jobs import Job, JobState
-from shared.mail import Mailbox
+from shared.mail import Capacity, Mailbox
 from tests import fakes
 
 DOMAIN = "news.example.com"
@@ -48,6 +51,7 @@ class World:
         self.suppressions = fakes.FakeSuppressions()
         self.lists = fakes.FakeLists()
         self.templates = fakes.FakeTemplates()
+        self.blobs = fakes.FakeBlobs()
         self.campaigns = fakes.FakeCampaigns()
         self.ledger = fakes.FakeLedger()
         self.due = fakes.FakeDue()
@@ -67,6 +71,7 @@ class World:
             "postmark": fakes.FakeSender("postmark", max_batch=500),
         }
         self.weights = {"sendgrid": 40, "ses": 40, "postmark": 20}
+        self.capacities = {name: Capacity() for name in self.senders}
         self.limits = {name: Limits() for name in self.senders} | (limits or {})
         self.list_id = self.ids.new("lst")
         self.lists.create(MailingList(self.list_id, self.workspace, "News", self.clock.now()))
@@ -74,7 +79,12 @@ class World:
         self.templates.create(
             Template(self.template_id, self.workspace, "Hello", SOURCE, self.clock.now())
         )
-        self.releaser = Releaser(self.campaigns, self.queue, self.due, self.clock)
+        self.in_flight = IN_FLIGHT
+        self.settings = fakes.FakeSettings()
+        self.switches = fakes.FakeSwitches()
+        self.switch_service = SwitchService(self.switches, self.clock)
+        switches = Switches(self.switches, self.clock)
+        self.releaser = Releaser(self.campaigns, self.queue, self.due, switches, self.clock)
 
     def people(
         self, count: int, domain: str = "gmail.com", *, start: int = 0, **fields: Any
@@ -103,6 +113,7 @@ class World:
             templates=self.templates,
             lists=self.lists,
             memberships=self.memberships,
+            settings=self.settings,
             sender_check=self.sender_check,
             jobs=self.jobs,
             job_queue=self.job_queue,
@@ -117,11 +128,19 @@ class World:
             due=self.due,
             engagements=self.engagements,
             templates=self.templates,
+            blobs=self.blobs,
+            candidates=self.candidates,
             sender_check=self.sender_check,
             message_ids=self.message_ids,
             subscriber_ids=self.subscriber_ids,
             ids=self.ids,
             clock=self.clock,
+        )
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        return tuple(
+            Candidate(name, self.weights[name], sender.cannot_take, self.capacities[name])
+            for name, sender in self.senders.items()
         )
 
     def draft(self, **fields: Any) -> CampaignDraft:
@@ -157,19 +176,18 @@ class World:
             due=self.due,
             tokens=Tokens(self.rates, self.limits, self.clock, self.sleep, random.Random(1)),  # noqa: S311  # jitter
             mailings=Mailings(
-                self.templates,
-                self.subscribers,
-                self.suppressions,
-                self.unsubscribe,
-                "https://mail.example.com",
+                templates=self.templates,
+                recipients=self.subscribers,
+                suppressions=self.suppressions,
+                unsubscribe=self.unsubscribe,
+                public_url="https://mail.example.com",
+                blobs=self.blobs,
             ),
             message_ids=self.message_ids,
             sender_check=self.sender_check,
-            candidates=tuple(
-                Candidate(name, self.weights[name], sender.cannot_take)
-                for name, sender in self.senders.items()
-            ),
+            candidates=self.candidates(),
             poster=Poster(self.senders, self.clock, self.sleep, InlineExecutor()),
+            switches=Switches(self.switches, self.clock),
             clock=self.clock,
             new_owner=lambda: "worker-1",
         )
@@ -184,6 +202,14 @@ class World:
             settler=Settler(self.ledger, self.engagements, self.counters, self.clock),
             jobs=self.jobs,
             job_queue=self.job_queue,
+            switches=Switches(self.switches, self.clock),
+            campaign_watch=CampaignWatch(
+                self.campaigns, self.settings, self.counters, self.job_queue, self.clock
+            ),
+            provider_watch=ProviderWatch(
+                self.rates, self.counters, tuple(self.senders), self.clock
+            ),
+            in_flight=self.in_flight,
             clock=self.clock,
         )
 

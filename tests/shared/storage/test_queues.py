@@ -52,6 +52,15 @@ def test_chunks_go_to_their_queue_and_are_read_again(sqs: SQSClient) -> None:
     ]
 
 
+def test_each_workspace_is_a_group_of_its_own_so_that_sqs_is_fair(sqs: SQSClient) -> None:
+    url = sqs.create_queue(QueueName="fair")["QueueUrl"]
+    SqsChunkQueue(sqs, url, url).send([ChunkKey("ws_a", "cmp_a", 0), ChunkKey("ws_b", "cmp_b", 0)])
+    found = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
+    )["Messages"]
+    assert {m["Attributes"]["MessageGroupId"] for m in found} == {"ws_a", "ws_b"}
+
+
 def test_jobs_are_read_again(sqs: SQSClient) -> None:
     url = make_queue(sqs, "jobs")
     SqsJobQueue(sqs, url).enqueue("ws_1", "job_1")
