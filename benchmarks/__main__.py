@@ -7,10 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
-from benchmarks import demo, send
+from benchmarks import demo, routing, send
 from benchmarks.figures import Figure, show, write
 
-BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {"send": send.run, "demo": demo.run}
+BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
+    "send": send.run,
+    "routing": routing.run,
+    "demo": demo.run,
+}
 
 
 def main(names: Sequence[str]) -> int:

@@ -21,6 +21,7 @@ from shared.audience.model import MailingList, Subscriber, Suppression, Suppress
 from shared.audience.ports import SHARDS
 from shared.clock import to_iso
 from shared.content.model import Template
+from shared.delivery.health import Count, Counts, Health
 from shared.delivery.model import (
     Attempt,
     Campaign,
@@ -821,3 +822,30 @@ def _place(engagement: Engagement) -> str:
 
 def _in_campaign(engagement: Engagement) -> str:
     return f"{engagement.ref.chunk:010d}#{_place(engagement)}"
+
+
+class FakeHealth:
+    """`HealthStore`. `writes` counts the items written."""
+
+    def __init__(self) -> None:
+        self.health = Health()
+        self.counts: dict[int, Counter[Count]] = {}
+        self.writes = 0
+
+    def load(self) -> Health:
+        return self.health
+
+    def save(self, health: Health) -> Health:
+        if health.version != self.health.version:
+            raise StaleWrite("another worker was first")
+        self.writes += 1
+        self.health = replace(health, version=health.version + 1)
+        return self.health
+
+    def slots(self, first: int, last: int) -> Mapping[int, Counts]:
+        return {s: dict(self.counts[s]) for s in sorted(self.counts) if first <= s <= last}
+
+    def add(self, slots: Mapping[int, Counts]) -> None:
+        for slot, counts in slots.items():
+            self.writes += 1
+            self.counts.setdefault(slot, Counter()).update(counts)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from shared.delivery.health import Counts, Health
 from shared.delivery.model import (
     Attempt,
     Campaign,
@@ -173,6 +174,37 @@ class RateStore(Protocol):
         Raises:
             StaleWrite: another worker was first.
         """
+        ...
+
+
+class HealthStore(Protocol):
+    """What routing has learned, of the whole deployment: one value, and the slots not yet in it.
+
+    Costs: reading is one GetItem and one Query. `add` is one write unit a
+    slot: for the dispatcher one for each round of a chunk, for the aggregator
+    one for each ten seconds of posting that a batch of events is about.
+    `save` is one or two write units, on a change of a breaker or quarantine
+    and else once a minute.
+    """
+
+    def load(self) -> Health:
+        """A consistent read; an empty value if nothing was ever saved."""
+        ...
+
+    def save(self, health: Health) -> Health:
+        """Writes if `health.version` is the stored one; gives it with its new version.
+
+        Raises:
+            StaleWrite: another worker was first.
+        """
+        ...
+
+    def slots(self, first: int, last: int) -> Mapping[int, Counts]:
+        """The counts of the slots from `first` to `last` that have any; consistent."""
+        ...
+
+    def add(self, slots: Mapping[int, Counts]) -> None:
+        """Adds to the counts of slots. Not idempotent: what is added twice counts twice."""
         ...
 
 
