@@ -136,6 +136,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield emulator.url
     finally:
         processes.end(emulator.leader)
+        place.remove_scratch()
 
 
 Caller = Callable[[str, Call], None]
