@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from shared.audience.model import MailingList, Subscriber, Suppression
@@ -143,7 +143,3 @@ class AudienceReader(Protocol):
     ) -> Iterator[str]:
         """As `MembershipStore.members`."""
         ...
-
-
-RawRow = Mapping[str, object]
-"""A row of an import as read: column or JSON key to value."""
