@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
-from benchmarks import demo, routing, send
+from benchmarks import demo, plan, routing, send
 from benchmarks.figures import Figure, show, write
 
 BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
     "send": send.run,
+    "plan": plan.run,
     "routing": routing.run,
     "demo": demo.run,
 }

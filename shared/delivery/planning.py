@@ -58,22 +58,23 @@ class PlanStep:
                 return job.advanced(cursor=job.cursor, progress=job.progress, done=True)
             if number == 0:
                 number, recipients = 1, len(seeds)
+        people = self._from(campaign, position, seeds)
         for _ in range(CHUNKS_PER_STEP):
-            others = (one for one in self._from(campaign, position) if one[1] not in seeds)
-            ids = tuple(islice(others, CHUNK_SIZE))
+            ids = tuple(islice(people, CHUNK_SIZE))
             if not ids:
                 self._finish(campaign, number, recipients)
                 progress = {"chunks": number, "recipients": recipients}
                 return job.advanced(cursor=job.cursor, progress=progress, done=True)
             last = ids[-1]
-            stored = self._ledger.put_plan(
-                ChunkPlan(
-                    key=ChunkKey(campaign.workspace, campaign.id, number),
-                    subscribers=tuple(subscriber for _, subscriber in ids),
-                    resume={"shard": last[0], "after": last[1]},
-                )
+            plan = ChunkPlan(
+                key=ChunkKey(campaign.workspace, campaign.id, number),
+                subscribers=tuple(subscriber for _, subscriber in ids),
+                resume={"shard": last[0], "after": last[1]},
             )
+            stored = self._ledger.put_plan(plan)
             position = dict(stored.resume)
+            if position != plan.resume:  # planned before, when the lists had other members
+                people = self._from(campaign, position, seeds)
             recipients += len(stored.subscribers)
             number += 1
         cursor = {"chunk": number, "recipients": recipients, "position": position}
@@ -90,8 +91,10 @@ class PlanStep:
         ids = tuple(islice(members, CHUNK_SIZE))
         return frozenset(self._ledger.put_plan(ChunkPlan(key, ids)).subscribers if ids else ())
 
-    def _from(self, campaign: Campaign, position: dict[str, object]) -> Iterator[tuple[int, str]]:
-        """Shard and id of everybody on any of the lists, from behind a position on."""
+    def _from(
+        self, campaign: Campaign, position: dict[str, object], seeds: frozenset[str]
+    ) -> Iterator[tuple[int, str]]:
+        """Shard and id of everybody else on any of the lists, from behind a position on."""
         first, after = int(str(position["shard"])), position["after"]
         for shard in range(first, SHARDS):
             start = str(after) if shard == first and after else None
@@ -102,7 +105,8 @@ class PlanStep:
                 )
             )
             for subscriber, _ in groupby(merged):
-                yield shard, subscriber
+                if subscriber not in seeds:
+                    yield shard, subscriber
 
     def _finish(self, campaign: Campaign, chunks: int, recipients: int) -> None:
         if not recipients:
