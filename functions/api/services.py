@@ -16,6 +16,7 @@ from shared.audience.service import SubscriberService
 from shared.clock import Clock
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
+from shared.delivery.explaining import RoutingService
 from shared.delivery.messages import MessageService
 from shared.delivery.recipients import RecipientListing
 from shared.delivery.retrying import RetryService
@@ -47,6 +48,7 @@ class Services:
     hand_settler: HandSettler
     settings: SettingsService
     switches: SwitchService
+    routing: RoutingService
     engagements: EngagementStore
     message_ids: MessageIds
     answers: BasePersistenceLayer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from shared.audience.deleting import DeleteSubscriberStep
 from shared.audience.import_step import ImportStep
 from shared.clock import Clock, SystemClock
 from shared.config import Settings
+from shared.delivery.monitoring import HealthMonitor
 from shared.delivery.planning import PlanStep
 from shared.delivery.release import Releaser
 from shared.delivery.retrying import RetryStep
@@ -30,6 +32,7 @@ from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
+from shared.storage.health import DynamoHealth
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
 from shared.storage.memberships import DynamoMemberships
@@ -48,6 +51,7 @@ class Services:
     runner: JobRunner
     commands: OperatorCommands
     switches: SwitchService
+    monitor: HealthMonitor
     job_of: Callable[[str], tuple[str, str]]
     clock: Clock
     logger: Logger
@@ -77,6 +81,7 @@ def services() -> Services:
             AuditTrail(DynamoAuditLog(), ids, clock),
         ),
         SwitchService(DynamoSwitches(), clock),
+        HealthMonitor(DynamoHealth(), clock, random.Random()),  # noqa: S311  # jitter
         job_of,
         clock,
         Logger(service="jobs"),

@@ -67,9 +67,18 @@ class MembershipStore(Protocol):
         ...
 
     def members(
-        self, workspace: str, list_id: str, shard: int, *, after: str | None = None
+        self,
+        workspace: str,
+        list_id: str,
+        shard: int,
+        *,
+        after: str | None = None,
+        consistent: bool = True,
     ) -> Iterator[str]:
-        """Subscriber ids of one shard, ascending, beginning after `after`; reads lazily."""
+        """Subscriber ids of one shard, ascending, beginning after `after`; reads lazily.
+
+        Without `consistent` the reads cost half, and may lack the changes of the last second.
+        """
         ...
 
     def page(
@@ -139,7 +148,13 @@ class AudienceReader(Protocol):
     """Who a campaign is for: what the planner needs of lists."""
 
     def members(
-        self, workspace: str, list_id: str, shard: int, *, after: str | None = None
+        self,
+        workspace: str,
+        list_id: str,
+        shard: int,
+        *,
+        after: str | None = None,
+        consistent: bool = True,
     ) -> Iterator[str]:
         """As `MembershipStore.members`."""
         ...

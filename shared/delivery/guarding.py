@@ -52,7 +52,10 @@ def _members(
 ) -> Iterator[str]:
     """Everybody of a shard once, in the order of ids."""
     merged = heapq.merge(
-        *(audience.members(workspace, list_id, shard) for list_id in dict.fromkeys(list_ids))
+        *(
+            audience.members(workspace, list_id, shard, consistent=False)
+            for list_id in dict.fromkeys(list_ids)
+        )
     )
     return (member for member, _ in groupby(merged))
 

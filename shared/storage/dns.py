@@ -1,8 +1,9 @@
-"""TXT records by dnspython."""
+"""TXT and MX records by dnspython."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 import dns.exception
@@ -16,6 +17,8 @@ TIMEOUT_S = 2.0
 """For one question to one server."""
 LIFETIME_S = 5.0
 """For the whole lookup, retries included."""
+MX_LIFETIME_S = 0.5
+"""For the whole lookup of MX records, which a chunk of mail waits for."""
 
 
 class DnsTxt:
@@ -30,29 +33,50 @@ class DnsTxt:
 
     def txt(self, name: str) -> list[str]:
         """As the port says. The strings of one record are joined (RFC 7208, 3.3)."""
-        try:
-            answer = self._resolver().resolve(name, "TXT", search=False)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return []
-        except (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel):
-            return []  # no such name can exist
-        except dns.resolver.NoResolverConfiguration as error:
-            raise ConfigurationError(
-                "this machine names no DNS server: set dns_servers in the deployment parameter"
-            ) from error
-        except dns.exception.DNSException as error:
-            raise DependencyUnavailable(
-                f"no DNS server answered for {name} ({type(error).__name__}); try again later"
-            ) from error
-        return [b"".join(record.strings).decode(errors="replace") for record in answer]
+        records = _records(self._servers, name, "TXT", TIMEOUT_S, LIFETIME_S)
+        return [b"".join(record.strings).decode(errors="replace") for record in records]
 
-    def _resolver(self) -> dns.resolver.Resolver:
-        resolver = dns.resolver.Resolver(configure=not self._servers)
-        if self._servers:
-            resolver.nameservers = self._servers
-        resolver.timeout = TIMEOUT_S
-        resolver.lifetime = LIFETIME_S
-        return resolver
+
+class DnsMx:
+    """`MxLookup`. `servers` as for `DnsTxt`. Threads may share it.
+
+    Raises:
+        ConfigurationError: a server is not written so.
+    """
+
+    def __init__(self, servers: tuple[str, ...]) -> None:
+        self._servers = [_nameserver(server) for server in servers]
+
+    def mx(self, domain: str) -> list[str]:
+        """As the port says. A null MX (RFC 7505) is none."""
+        records = _records(self._servers, domain, "MX", MX_LIFETIME_S, MX_LIFETIME_S)
+        found = sorted((r.preference, r.exchange.to_text()) for r in records)
+        hosts = [host.rstrip(".").lower() for _, host in found]
+        return [host for host in hosts if host]
+
+
+def _records(
+    servers: list[dns.nameserver.Nameserver], name: str, kind: str, timeout: float, lifetime: float
+) -> list[Any]:
+    """The records of a name, none if it or they do not exist; a search domain is never added."""
+    try:
+        resolver = dns.resolver.Resolver(configure=not servers)
+        if servers:
+            resolver.nameservers = servers
+        resolver.timeout, resolver.lifetime = timeout, lifetime
+        return list(resolver.resolve(name, kind, search=False))
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
+    except (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel):
+        return []  # no such name can exist
+    except dns.resolver.NoResolverConfiguration as error:
+        raise ConfigurationError(
+            "this machine names no DNS server: set dns_servers in the deployment parameter"
+        ) from error
+    except dns.exception.DNSException as error:
+        raise DependencyUnavailable(
+            f"no DNS server answered for {name} ({type(error).__name__}); try again later"
+        ) from error
 
 
 def _nameserver(server: str) -> dns.nameserver.Nameserver:

@@ -8,6 +8,7 @@ from functions.api.routes.keys import keys
 from functions.api.routes.lists import lists
 from functions.api.routes.messages import messages
 from functions.api.routes.recipients import recipients
+from functions.api.routes.routing import routing
 from functions.api.routes.sender_domains import sender_domains
 from functions.api.routes.sending import sending
 from functions.api.routes.settings import settings
@@ -25,6 +26,7 @@ NOUNS = (
     recipients,
     messages,
     settlements,
+    routing,
     sending,
     settings,
     keys,

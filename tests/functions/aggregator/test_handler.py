@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from shared.analytics.aggregating import Aggregator
 from shared.audience.consent import ConsentService
 from shared.audience.model import SuppressionReason
 from shared.delivery.consequences import Consequences
+from shared.delivery.monitoring import HealthMonitor
 from shared.errors import DependencyUnavailable
 from shared.storage.engagements import engagement_of
 from tests import fakes
@@ -87,8 +89,10 @@ class Desk:
         consent = ConsentService(
             fakes.FakeSubscribers(), fakes.FakeMemberships(), self.suppressions, self.clock
         )
+        self.health = fakes.FakeHealth()
+        monitor = HealthMonitor(self.health, self.clock, random.Random(1))  # noqa: S311  # jitter
         self.services = Services(
-            Aggregator(self.counters, Consequences(consent)),
+            Aggregator(self.counters, Consequences(consent), monitor),
             engagement_of,
             self.log.logger,
             Metrics(namespace="Tidepost", service="aggregator"),

@@ -10,15 +10,21 @@ from typing import Any
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
 
 from shared.errors import ConfigurationError, DependencyUnavailable
-from shared.storage.dns import DnsTxt
+from shared.storage.dns import DnsMx, DnsTxt
 
 ZONE = {
     "_tidepost.example.com.": ['"tidepost-verify=abc"', '"v=" "spf1"'],
     "empty.example.com.": [],
+    "null.example.com.": [],
+}
+MX = {
+    "_tidepost.example.com.": ["20 Alt.Example.net.", "5 MX.example.net."],
+    "null.example.com.": ["0 ."],
 }
 
 
@@ -33,6 +39,9 @@ class Handler(socketserver.BaseRequestHandler):
             answer.set_rcode(dns.rcode.REFUSED)
         elif name not in ZONE:
             answer.set_rcode(dns.rcode.NXDOMAIN)
+        elif query.question[0].rdtype == dns.rdatatype.MX:
+            if MX.get(name):
+                answer.answer.append(dns.rrset.from_text(name, 60, "IN", "MX", *MX[name]))
         elif ZONE[name]:
             answer.answer.append(dns.rrset.from_text(name, 60, "IN", "TXT", *ZONE[name]))
         sock.sendto(answer.to_wire(), self.client_address)
@@ -74,3 +83,20 @@ def test_a_server_is_an_address_and_a_port(server: str) -> None:
 
 def test_an_ipv6_server_stands_in_brackets() -> None:
     DnsTxt(("[::1]:53",))
+
+
+def test_mx_hosts_come_in_the_order_of_preference(server: str) -> None:
+    assert DnsMx((server,)).mx("_tidepost.example.com") == ["mx.example.net", "alt.example.net"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["none.example.com", "empty.example.com", "null.example.com", "a" * 64 + ".example", "a..b"],
+)
+def test_who_takes_no_mail_has_no_mx_host(server: str, name: str) -> None:
+    assert DnsMx((server,)).mx(name) == []
+
+
+def test_no_answer_for_mx_is_no_answer(server: str) -> None:
+    with pytest.raises(DependencyUnavailable):
+        DnsMx((server,)).mx("broken.example.com")
