@@ -92,7 +92,7 @@ class _Form:
 
     def add(self, before: bytes, gap: int, after: bytes) -> None:
         self.literals[-1] += before
-        self.literals += [b"", after]
+        self.literals.extend((b"", after))
         self.gaps.append(gap)
 
     def end(self, literal: bytes) -> None:
