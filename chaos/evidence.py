@@ -6,6 +6,7 @@ import base64
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from chaos.exposure import Chunk
@@ -103,9 +104,9 @@ def gather(
     recipients: list[Recipient] = []
     states, reports, required = {}, {}, {}
     for campaign in watch.campaigns:
-        recipients += patiently(lambda c=campaign: _recipients(api, c, address_of))  # type: ignore[misc]
-        states[campaign] = patiently(lambda c=campaign: api.get(f"/campaigns/{c}"))["state"]  # type: ignore[misc]
-        report = patiently(lambda c=campaign: api.get(f"/campaigns/{c}/report"))  # type: ignore[misc]
+        recipients += patiently(partial(_recipients, api, campaign, address_of))
+        states[campaign] = patiently(partial(api.get, f"/campaigns/{campaign}"))["state"]
+        report = patiently(partial(api.get, f"/campaigns/{campaign}/report"))
         reports[campaign] = {word: report[word] for word in ("recipients", *STATES)}
         planned = watch.planned_at.get(campaign)
         gone = {a for a, at in people.asked_at.items() if planned is None or at <= planned}
