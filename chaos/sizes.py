@@ -64,17 +64,17 @@ SMALL = Size(
     campaigns=12,
     faults=100,
     at_esps=5,
-    most_s=120,
+    most_s=300,
     plan_steps=3,
     limits={"sendgrid": Limit(10), "ses": Limit(10), "postmark": Limit(8, per_hour=100)},
 )
 FULL = Size(
-    people=600,
-    campaigns=10,
+    people=300,
+    campaigns=16,
     faults=600,
     at_esps=50,
     most_s=900,
     plan_steps=4,
-    limits={"sendgrid": Limit(15), "ses": Limit(15), "postmark": Limit(10, per_hour=600)},
+    limits={"sendgrid": Limit(30), "ses": Limit(30), "postmark": Limit(20, per_hour=600)},
     kinds=KINDS,
 )

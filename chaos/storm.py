@@ -33,12 +33,12 @@ class Storm:
         self._campaigns = campaigns
         self._stopping = threading.Event()
         every: tuple[tuple[float, Callable[[], object]], ...] = (
-            (3.0, weather.turn),
-            (3.0, self._kill_one),
-            (1.0, people.one_leaves),
+            (4.0, weather.turn),
+            (5.0, self._kill_one),
+            (2.0, people.one_leaves),
             (2.5, lambda: operators.meddle(campaigns)),
             (6.0, self._pass_visibility),
-            (8.0, self._look_early),
+            (20.0, self._look_early),
             (4.0, self._tick),
             (6.0, lambda: operators.resume(campaigns)),
         )

@@ -35,7 +35,7 @@ _SKIES: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("slow", 0.06, {"latency_ms": 900}),
     ("refusing", 0.10, {}),
 )
-_ALWAYS = {"reject_rate": 0.004, "invalid_rate": 0.004}
+_ALWAYS = {"reject_rate": 0.015, "invalid_rate": 0.01}
 
 _WEBHOOK_TRIES = 100
 """Real ESPs report an event for a day and longer: in a run none is to be lost for good."""
