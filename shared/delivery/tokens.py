@@ -36,14 +36,18 @@ class Tokens:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
+        self._looked: dict[str, BucketState] = {}
 
     def room(self, provider: str, *, express: bool = False) -> Room:
         """What could be taken now; nothing is booked, so a take may give less.
 
+        The next take begins from what was read here. If another worker has
+        taken since, its save is refused as stale, and it reads again.
+
         Raises:
             DependencyUnavailable: the store did not answer.
         """
-        state = self._rates.load(provider)
+        state = self._looked[provider] = self._rates.load(provider)
         return room(state, self._limits[provider], self._clock.now(), express=express)
 
     def take(
@@ -112,8 +116,10 @@ class Tokens:
     def _update(
         self, bucket: str, step: Callable[[BucketState], tuple[BucketState, Grant]]
     ) -> Grant:
+        looked = self._looked.pop(bucket, None)
         for attempt in range(_TRIES):
-            state = self._rates.load(bucket)
+            state = looked or self._rates.load(bucket)
+            looked = None
             after, grant = step(state)
             if after is state:
                 return grant

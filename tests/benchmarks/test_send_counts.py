@@ -22,4 +22,5 @@ def test_what_a_message_costs(provider: str) -> None:
     assert figures["sqs_requests_per_1000"].value <= 12
     assert figures["new_handshakes_after_warmup"].context["opened_in_all"] > 0
     calls = figures["calls_per_message"]
-    assert calls.value == pytest.approx(calls.context["again"], rel=0.03)
+    # The look at the providers' health, every five seconds, falls into one of them or not.
+    assert calls.value == pytest.approx(calls.context["again"], rel=0.08)

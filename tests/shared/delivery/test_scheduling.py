@@ -8,7 +8,7 @@ import pytest
 
 from shared.analytics.model import Engagement
 from shared.delivery import planning, scheduling
-from shared.delivery.model import ChunkKey
+from shared.delivery.model import ChunkKey, ChunkRecord
 from shared.delivery.states import CampaignState, RecipientState
 from shared.events import Event, EventType
 from shared.ids import MessageRef
@@ -179,3 +179,19 @@ def test_verdicts_that_end_a_campaign_freeze_its_totals() -> None:
     world.tick()
     sent = world.campaigns.get(world.workspace, campaign.id)
     assert sent.totals["states"]["accepted"] == 8
+
+
+def test_a_chunk_that_is_over_is_closed_by_its_outcome_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Plan and attempts are two thirds of what a look reads, and say nothing more then."""
+    world = World()
+    world.people(1200)
+    world.launched()
+    world.drain()
+
+    def unread(key: ChunkKey) -> ChunkRecord:
+        raise AssertionError(f"chunk {key.chunk} was read whole")
+
+    monkeypatch.setattr(world.ledger, "record", unread)
+    assert world.tick(minutes=30).did["chunks_closed"] == 3

@@ -99,3 +99,39 @@ def test_nothing_to_refund_is_not_written() -> None:
     counter = Counter(rates, Limits())
     counter.tokens.refund("ses", 0, counter.clock.now())
     assert rates.writes == 0
+
+
+class Counted(FakeRates):
+    """Counts its reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+
+    def load(self, provider: str) -> BucketState:
+        self.reads += 1
+        return super().load(provider)
+
+
+def test_a_take_begins_from_what_was_looked_at() -> None:
+    rates = Counted()
+    mine = Counter(rates, Limits(per_hour=10)).tokens
+
+    mine.room("ses")
+    before = rates.reads
+    assert mine.take("ses", 3).granted == 3
+    assert rates.reads - before == 1  # the fake's own, to compare versions
+    mine.take("ses", 3)
+    assert rates.reads - before == 3
+
+
+def test_a_look_that_others_overtook_costs_a_read_and_takes_no_more_than_there_is() -> None:
+    rates = FakeRates()
+    limits = Limits(per_hour=10)
+    mine, other = Counter(rates, limits), Counter(rates, limits)
+
+    assert mine.tokens.room("ses").total == 10
+    assert other.tokens.take("ses", 8).granted == 8
+    assert mine.tokens.take("ses", 5).granted == 2
+    assert len(mine.naps) == 1
+    assert used(rates) == {10}
