@@ -261,7 +261,8 @@ class Production:
         if heard is not None:
             good, at = heard
             tick = self._ticks + max(1, int((at - (now - START).total_seconds()) / TICK_S) + 1)
-            event = _EVENTS[cell[0], good]
+            kind = EventType.DELIVERED if good else EventType.BOUNCED
+            event = Event(kind, cell[0], "", START + timedelta(seconds=at), "")
             group = cast("MailboxGroup", cell[1])  # the eighth is one of the simulation's own
             self._events[tick].append(Engagement(event, _REF, "sub", group, now))
 
@@ -314,10 +315,3 @@ def _no_sleep(_seconds: float) -> None:
 
 
 _REF = MessageRef("ws", "cmp", 0, 0)
-_EVENTS = {
-    (provider, good): Event(
-        EventType.DELIVERED if good else EventType.BOUNCED, provider, "", START, ""
-    )
-    for provider in PROVIDERS
-    for good in (True, False)
-}

@@ -24,6 +24,9 @@ SLOT_S = 10
 HEARD_WITHIN_S = 45
 """The usual time from posting to the first event. Later ones correct the evidence."""
 
+PATIENCE_S = 300
+"""How long silence may be our own webhooks and aggregator being behind, and is not counted."""
+
 REMEMBERED_S = 900
 """Slots older than this are not folded any more, e.g. after an idle night."""
 
@@ -87,20 +90,36 @@ def slot_of(moment: datetime) -> int:
     return int(moment.timestamp() // SLOT_S)
 
 
-def slot_of_heard(posted_at: datetime, now: datetime, heard: Heard) -> tuple[int, Heard] | None:
+def slot_of_heard(
+    posted_at: datetime, newest: datetime, now: datetime, heard: Heard
+) -> tuple[int, Heard] | None:
     """Where an event is counted that is taken in at `now`; None if it changes nothing.
 
     In its message's slot while that is open, and then in the present one.
+    `newest` is when the newest event of its batch occurred: if we are behind,
+    slots stay open for longer.
     """
     slot = slot_of(posted_at)
-    if slot > due_slot(now):
+    if slot > max(due_slot(min(newest, now)), _hopeless_slot(now)):
         return slot, heard
     return (slot_of(now), Heard.LATE) if heard is Heard.GOOD else None
 
 
 def due_slot(now: datetime) -> int:
     """The newest slot whose messages have had their usual time."""
-    return int((now.timestamp() - HEARD_WITHIN_S) // SLOT_S) - 1
+    return _due_at(now.timestamp())
+
+
+def judged_slot(slots: Mapping[int, Counts], now: datetime) -> int:
+    """The newest slot whose silence is held against its providers.
+
+    Its messages have had their usual time, and something that was posted as
+    much later has been heard of, of any provider: so it is not we who are
+    behind. Without such a witness, PATIENCE_S is waited first.
+    """
+    heard = (slot for slot, counts in slots.items() if any(map(_is_witness, counts.items())))
+    witness = _due_at((max(heard, default=0) + 1) * SLOT_S)
+    return min(due_slot(now), max(witness, _hopeless_slot(now)))
 
 
 def first_unfolded(health: Health, now: datetime) -> int:
@@ -120,13 +139,13 @@ def heard_of(event: Event) -> Heard | None:
 
 
 def fold(health: Health, slots: Mapping[int, Counts], now: datetime) -> Health:
-    """The value after every slot that is due; those still open only raise alarms.
+    """The value after every slot that may be judged; those still open only raise alarms.
 
     `slots` are those from `first_unfolded` on. What is already heard of open
     slots moves the detectors (a blocked provider is caught in seconds) but is
     kept only if one of them trips.
     """
-    due = due_slot(now)
+    due = judged_slot(slots, now)
     for slot in sorted(slots):
         if health.folded < slot <= due:
             health = _folded(health, slot, slots[slot])
@@ -140,6 +159,19 @@ def changed_quarantines(before: Health, after: Health) -> bool:
         watch.until != before.watches.get(cell, _UNWATCHED).until
         for cell, watch in after.watches.items()
     )
+
+
+def _due_at(second: float) -> int:
+    return int((second - HEARD_WITHIN_S) // SLOT_S) - 1
+
+
+def _hopeless_slot(now: datetime) -> int:
+    return due_slot(now) - PATIENCE_S // SLOT_S
+
+
+def _is_witness(counted: tuple[Count, int]) -> bool:
+    (_, _, heard), number = counted
+    return number > 0 and heard in {Heard.GOOD, Heard.BAD}
 
 
 def _folded(health: Health, slot: int, counts: Counts) -> Health:

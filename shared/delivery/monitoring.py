@@ -139,11 +139,12 @@ class HealthMonitor:
         Raises:
             DependencyUnavailable: the store did not answer.
         """
-        now = self._clock.now()
+        now, batch = self._clock.now(), list(engagements)
+        newest = max((one.event.occurred_at for one in batch), default=now)
         slots: defaultdict[int, Counter[Count]] = defaultdict(Counter)
-        for one in engagements:
+        for one in batch:
             kind, posted_at = heard_of(one.event), one.posted_at
-            found = slot_of_heard(posted_at, now, kind) if kind and posted_at else None
+            found = slot_of_heard(posted_at, newest, now, kind) if kind and posted_at else None
             if found:
                 slot, heard = found
                 slots[slot][one.event.provider, one.group, heard] += 1

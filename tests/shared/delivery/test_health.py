@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from shared.delivery.health import (
     HEARD_WITHIN_S,
+    PATIENCE_S,
     SLOT_S,
     Count,
     Counts,
@@ -21,6 +22,7 @@ from shared.delivery.health import (
     first_unfolded,
     fold,
     heard_of,
+    judged_slot,
     slot_of,
     slot_of_heard,
 )
@@ -31,6 +33,8 @@ from shared.events import BounceKind, Event, EventType, RejectReason
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 SLOT = slot_of(NOW)
 LATER = NOW + timedelta(seconds=SLOT_S + HEARD_WITHIN_S)
+WITNESS: dict[int, Counts] = {SLOT + 5: {("postmark", "gmx", Heard.GOOD): 1}}
+"""So that LATER, it is not we who are behind."""
 NORMAL = Health(
     folded=SLOT - 1,
     evidence=Evidence.at(
@@ -48,7 +52,7 @@ def _event(type_: EventType, reason: RejectReason | None = None) -> Event:
 
 
 def test_silence_counts_as_bad_once_the_usual_time_is_over() -> None:
-    slots = {SLOT: _counts(accepted=10, good=6, bad=1)}
+    slots = WITNESS | {SLOT: _counts(accepted=10, good=6, bad=1)}
 
     early = fold(Health(), slots, LATER - timedelta(seconds=1))
     assert early.evidence.now(("ses", "gmail"), NOW.timestamp()) == (0.0, 0.0)
@@ -57,8 +61,21 @@ def test_silence_counts_as_bad_once_the_usual_time_is_over() -> None:
     assert health.evidence.now(("ses", "gmail"), LATER.timestamp()) == pytest.approx((6.0, 4.0))
 
 
+def test_while_nothing_newer_is_heard_silence_may_be_ours() -> None:
+    slots = {SLOT: _counts(accepted=10), SLOT + 1: _counts("yahoo", accepted=9, good=9)}
+
+    assert judged_slot(slots, LATER) < SLOT
+    assert judged_slot(slots | WITNESS, LATER) == SLOT
+    assert judged_slot({**slots, SLOT + 5: _counts(late=3)}, LATER) < SLOT
+    behind = fold(NORMAL, slots, LATER + timedelta(seconds=PATIENCE_S - 1))
+    assert not changed_quarantines(NORMAL, behind)
+    gone = fold(NORMAL, slots, LATER + timedelta(seconds=PATIENCE_S))
+    assert gone.folded == SLOT
+    assert changed_quarantines(NORMAL, gone)
+
+
 def test_a_slot_is_folded_once() -> None:
-    slots = {SLOT: _counts(accepted=10, good=10)}
+    slots = WITNESS | {SLOT: _counts(accepted=10, good=10)}
     health = fold(Health(), slots, LATER)
 
     assert fold(health, slots, LATER) == health
@@ -78,13 +95,13 @@ def test_folding_in_steps_is_folding_at_once(
     counted: dict[int, Counts] = {slot: _counts("gmail", **c) for slot, c in slots.items()}
     end, middle = NOW + timedelta(seconds=20 * SLOT_S + 200), NOW + timedelta(seconds=seconds)
     # What is heard of open slots may raise an alarm earlier: that is what it is read for.
-    due = {slot: counts for slot, counts in counted.items() if slot <= due_slot(middle)}
+    due = {slot: counts for slot, counts in counted.items() if slot <= judged_slot(counted, middle)}
 
     assert fold(fold(Health(), due, middle), counted, end) == fold(Health(), counted, end)
 
 
 def test_a_silent_cell_is_quarantined_and_the_others_are_not() -> None:
-    slots = {SLOT: _counts(accepted=9) | _counts("yahoo", accepted=40, good=39)}
+    slots = WITNESS | {SLOT: _counts(accepted=9) | _counts("yahoo", accepted=40, good=39)}
     health = fold(NORMAL, slots, LATER)
 
     assert health.probe_share("ses", "gmail", LATER.timestamp()) < 1
@@ -102,14 +119,14 @@ def test_what_is_blocked_raises_the_alarm_before_the_usual_time() -> None:
 
 def test_a_provider_that_fails_everywhere_is_quarantined_as_a_whole() -> None:
     slots = {SLOT: _counts(accepted=3) | _counts("yahoo", accepted=3) | _counts("gmx", accepted=3)}
-    health = fold(NORMAL, slots, LATER)
+    health = fold(NORMAL, WITNESS | slots, LATER)
 
     assert health.watches["ses", WHOLE].shut
     assert health.probe_share("ses", "apple", LATER.timestamp()) < 1
 
 
 def test_a_quarantine_does_not_spoil_what_was_learned() -> None:
-    shut = fold(NORMAL, {SLOT: _counts(accepted=50)}, LATER)
+    shut = fold(NORMAL, WITNESS | {SLOT: _counts(accepted=50)}, LATER)
     slots = {SLOT + n: _counts(accepted=1) for n in range(1, 60)}
     after = fold(shut, slots, NOW + timedelta(minutes=11))
 
@@ -119,7 +136,7 @@ def test_a_quarantine_does_not_spoil_what_was_learned() -> None:
 
 def test_late_good_news_takes_back_the_silence() -> None:
     slots = {SLOT: _counts(accepted=1), SLOT + 1: _counts(late=1)}
-    health = fold(Health(), slots, LATER + timedelta(seconds=SLOT_S))
+    health = fold(Health(), slots, LATER + timedelta(seconds=SLOT_S + PATIENCE_S))
 
     good, bad = health.evidence.now(("ses", "gmail"), LATER.timestamp())
     assert good == pytest.approx(1.0, abs=0.01)
@@ -127,12 +144,19 @@ def test_late_good_news_takes_back_the_silence() -> None:
 
 
 def test_where_an_event_is_counted() -> None:
-    assert slot_of_heard(NOW, NOW, Heard.GOOD) == (SLOT, Heard.GOOD)
-    assert slot_of_heard(NOW, LATER, Heard.GOOD) == (slot_of(LATER), Heard.LATE)
-    assert slot_of_heard(NOW, LATER, Heard.BAD) is None
+    assert slot_of_heard(NOW, NOW, NOW, Heard.GOOD) == (SLOT, Heard.GOOD)
+    assert slot_of_heard(NOW, LATER, LATER, Heard.GOOD) == (slot_of(LATER), Heard.LATE)
+    assert slot_of_heard(NOW, LATER, LATER, Heard.BAD) is None
     assert due_slot(LATER) == SLOT
     assert first_unfolded(Health(), LATER) == slot_of(LATER) - 89
     assert first_unfolded(Health(folded=SLOT), LATER) == SLOT + 1
+
+
+def test_a_slot_is_open_for_longer_while_we_are_behind() -> None:
+    assert slot_of_heard(NOW, NOW, LATER, Heard.BAD) == (SLOT, Heard.BAD)
+    assert slot_of_heard(NOW, LATER + timedelta(days=1), LATER, Heard.BAD) is None
+    hopeless = LATER + timedelta(seconds=PATIENCE_S)
+    assert slot_of_heard(NOW, NOW, hopeless, Heard.GOOD) == (slot_of(hopeless), Heard.LATE)
 
 
 @pytest.mark.parametrize(

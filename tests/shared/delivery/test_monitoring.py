@@ -146,6 +146,7 @@ def test_a_quiet_minute_is_saved_once_and_an_alarm_at_once(
 
     monitor.posted(_answers(Verdict.ACCEPTED, 20), _at(clock), NOBODY)
     clock.advance(seconds=55)
+    monitor.heard([_event(clock)])  # a witness that it is not we who are behind
     assert monitor.current().probe_share("ses", "gmail", clock.now().timestamp()) < 1
     assert store.health.version == 3
     assert monitor.current() == store.health
@@ -168,5 +169,19 @@ def test_who_loses_the_save_goes_on_with_what_is_stored(clock: FakeClock) -> Non
     monitor = _monitor(store, clock)
     store.add({slot_of(clock.now()): {("ses", "gmail", Heard.GOOD): 5}})
     clock.advance(seconds=300)
+    store.add({slot_of(clock.now()): {("ses", "gmail", Heard.GOOD): 1}})
 
     assert monitor.current().folded >= slot_of(clock.now() - timedelta(seconds=60))
+
+
+def test_events_that_come_late_by_our_fault_are_counted_where_they_belong(
+    store: FakeHealth, clock: FakeClock
+) -> None:
+    posted = slot_of(clock.now())
+    event = _event(clock)
+    _monitor(store, clock).posted(_answers(Verdict.ACCEPTED, 1), _at(clock), NOBODY)
+    clock.advance(seconds=200)
+    _monitor(store, clock).heard([event])
+
+    counted = store.slots(posted, posted)[posted]
+    assert counted == {("ses", "gmail", Heard.ACCEPTED): 1, ("ses", "gmail", Heard.GOOD): 1}
