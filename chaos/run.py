@@ -207,6 +207,13 @@ class Run:
         except LocalCloudError as error:
             self._steps.say(f"  [red]{error}[/red]")  # the judge says what is not settled
         time.sleep(_QUIET_S)
+        _until(self._last_look, _SETTLE_S)
+
+    def _last_look(self) -> bool:
+        """What was heard since the scheduler's newest look."""
+        self._scene.hasten()
+        tick(self._scene)
+        return True
 
     def _quiet(self) -> bool:
         hooks = self._sandbox.stats()["webhooks"].values()

@@ -73,7 +73,7 @@ FULL = Size(
     campaigns=16,
     faults=600,
     at_esps=50,
-    most_s=900,
+    most_s=1800,
     plan_steps=4,
     limits={"sendgrid": Limit(30), "ses": Limit(30), "postmark": Limit(20, per_hour=600)},
     kinds=KINDS,

@@ -31,7 +31,7 @@ _SKIES: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("errors", 0.16, {"error_rate": 0.3}),
     ("hanging", 0.13, {"timeout_rate": 0.2}),
     ("dropping", 0.20, {"accept_then_drop_rate": 0.3}),
-    ("limiting", 0.13, {"rate_limit_per_second": 5}),
+    ("limiting", 0.13, {"rate_limit_per_second": 1}),
     ("slow", 0.06, {"latency_ms": 900}),
     ("refusing", 0.10, {}),
 )

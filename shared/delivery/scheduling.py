@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from shared.clock import Clock
 from shared.delivery.dispatch import LEASE_GRACE
-from shared.delivery.model import Campaign, ChunkKey, DueItem
-from shared.delivery.outcomes import fresh
+from shared.delivery.model import Campaign, ChunkKey, ChunkOutcome, ChunkRecord, DueItem
+from shared.delivery.outcomes import changed, fresh
 from shared.delivery.ports import (
     CampaignStore,
     ChunkQueue,
@@ -20,7 +20,7 @@ from shared.delivery.ports import (
 from shared.delivery.release import LEAST, LOOK_AFTER, Releaser, wanted
 from shared.delivery.report import totals_of
 from shared.delivery.retrying import under_way
-from shared.delivery.settling import Settler
+from shared.delivery.settling import PRESUMED, Settler
 from shared.delivery.shares import fair_shares
 from shared.delivery.states import CAMPAIGN_CHANGES, CampaignState, RecipientState, change
 from shared.delivery.switches import Switches
@@ -138,6 +138,7 @@ class Scheduler:
                 outcome = self._settler.take_for_lost(record, lost)
                 tick.did["attempts_lost"] += 1
             outcome = self._settler.settle(record, outcome)
+            outcome = self._amended(record, outcome, campaign)
         except StaleWrite:
             self._again(item, now + SETTLE_EVERY)
             return
@@ -161,18 +162,48 @@ class Scheduler:
             self._again(item, now + SETTLE_EVERY)
             tick.did["chunks_in_doubt"] += 1
         else:
-            self._due.remove(item)
-            tick.did["chunks_closed"] += 1
+            self._close(item, self._settler.listens_again(record, outcome), tick)
+
+    def _amended(
+        self, record: ChunkRecord, outcome: ChunkOutcome, campaign: Campaign | None
+    ) -> ChunkOutcome:
+        """With late news of those presumed not accepted; a campaign's frozen totals follow.
+
+        They are thawed first: should this break off in the middle, the report
+        sums the ledger and is right.
+
+        Raises:
+            StaleWrite: somebody else wrote at the same moment.
+        """
+        changes = self._settler.late_news(record, outcome)
+        if not changes:
+            return outcome
+        if campaign:
+            campaign = self._campaigns.get(campaign.workspace, campaign.id)
+        if campaign and campaign.totals:
+            campaign = self._campaigns.save(replace(campaign, totals={}))
+        outcome = self._ledger.save_outcome(changed(outcome, changes, record.attempts))
+        if campaign and campaign.state is CampaignState.SENT:
+            totals = totals_of(self._ledger.outcomes(campaign.workspace, campaign.id))
+            self._campaigns.save(replace(campaign, totals=totals))
+        return outcome
 
     def _closed(self, item: DueItem, tick: Tick) -> bool:
-        """Whether nobody is pending or in doubt, from the outcome alone: a third of the reads."""
+        """Whether all is known of everybody, from the outcome alone: a third of the reads."""
         key = item.key
         outcome = self._ledger.outcomes_of(key.workspace, key.campaign, [key.chunk]).get(key.chunk)
-        if outcome is None or _OPEN.intersection(outcome.states):
+        if outcome is None or _OPEN.intersection(outcome.states) or PRESUMED in outcome.reasons:
             return False
-        self._due.remove(item)
-        tick.did["chunks_closed"] += 1
+        self._close(item, None, tick)
         return True
+
+    def _close(self, item: DueItem, listens_again: datetime | None, tick: Tick) -> None:
+        if listens_again:
+            self._again(item, listens_again)
+            tick.did["chunks_listened_to"] += 1
+        else:
+            self._due.remove(item)
+            tick.did["chunks_closed"] += 1
 
     def _again(self, item: DueItem, at: datetime) -> None:
         self._due.add([DueItem(at, item.key)])

@@ -32,6 +32,13 @@ two to four minutes, so that this makes it four at the least.
 PATIENCE = timedelta(minutes=10)
 """How long a search that does not answer holds up a message that is to be sent again."""
 
+LISTENED = 72
+"""Deadlines for which news of somebody presumed not accepted is waited for.
+
+Three days at the usual hour. ESPs repeat a failed webhook for up to a day, and
+our own queues keep what they could not work off for four.
+"""
+
 LOST = "attempt_lost"
 PRESUMED = "presumed_not_accepted"
 
@@ -115,6 +122,23 @@ class Settler:
             return self._resend(record, outcome, absent=absent)
         return self._ledger.save_outcome(changed(outcome, changes, record.attempts))
 
+    def late_news(self, record: ChunkRecord, outcome: ChunkOutcome) -> list[Change]:
+        """Who was presumed not accepted, and then an event came."""
+        presumed = outcome.reasons.get(PRESUMED, ())
+        if not presumed:
+            return []
+        verdicts = verdicts_of(self._engagements, record.plan)
+        accepted = (RecipientState.ACCEPTED, "")
+        return [Change(i, *accepted) for i in presumed if verdicts.get(i) == accepted]
+
+    def listens_again(self, record: ChunkRecord, outcome: ChunkOutcome) -> datetime | None:
+        """When to look for late news next: each time after twice as long. None: no more."""
+        if not outcome.reasons.get(PRESUMED):
+            return None
+        now = self._clock.now()
+        age = now - record.attempts[-1].lease_until
+        return now + max(self._deadline, age) if age < LISTENED * self._deadline else None
+
     def _found(self, record: ChunkRecord, attempt: Attempt, index: int) -> bool | None:
         """What the search of the providers that were given this mail says; None is nothing.
 
@@ -143,8 +167,9 @@ class Settler:
         """Whether the message is taken for not accepted: its deadline is over, and no sign of it.
 
         A provider with a search must have said so. If it does not answer, and
-        for all others, only the silence of a provider that is heard from says
-        it; of one with a search after twice the time.
+        for all others, only the silence of a provider that is heard from, and
+        of what happened after the attempt, says it; of one with a search after
+        twice the time.
         """
         now = self._clock.now()
         provider = attempt.provider_of(index) or ""
@@ -152,7 +177,7 @@ class Settler:
         if searched and found is False:
             return now > attempt.lease_until + self._deadline
         last = heard.get(provider)
-        flows = last is not None and now - last < FLOWING
+        flows = last is not None and now - last < FLOWING and last > attempt.lease_until
         patience = self._deadline * 2 if searched else self._deadline
         return flows and now > attempt.lease_until + patience
 

@@ -8,8 +8,9 @@ import pytest
 
 from shared.analytics.model import Engagement
 from shared.delivery import planning, scheduling
-from shared.delivery.model import ChunkKey, ChunkRecord
+from shared.delivery.model import Campaign, ChunkKey, ChunkRecord
 from shared.delivery.states import CampaignState, RecipientState
+from shared.errors import StaleWrite
 from shared.events import Event, EventType
 from shared.ids import MessageRef
 from shared.mail import MailboxGroup, OutgoingRecipient, SendOutcome, Verdict
@@ -106,6 +107,75 @@ def test_silence_settles_only_while_the_providers_events_flow() -> None:
     report = world.report(campaign)
     assert (report["failed"], report["in_doubt"]) == (40, 0)
     assert report["reasons"] == {"presumed_not_accepted": 40}
+
+
+def presumed(world: World) -> ChunkKey:
+    """A campaign that is sent, with 40 people of whom nothing was ever heard."""
+    key = crashed(world)
+    world.tick(70)
+    for provider in world.senders:
+        world.counters.saw_events(provider, world.clock.now())
+    world.tick(2)
+    assert world.campaigns.get(world.workspace, key.campaign).state is CampaignState.SENT
+    return key
+
+
+def test_late_news_of_somebody_presumed_not_accepted_set_it_right() -> None:
+    world = World()
+    key = presumed(world)
+    event(world, key, 7, EventType.DELIVERED, "ses")
+    event(world, key, 9, EventType.REJECTED, "ses")
+    for _ in range(3):
+        world.tick(60)
+    campaign = world.campaigns.get(world.workspace, key.campaign)
+    report = world.report(campaign)
+    assert (report["accepted"], report["failed"]) == (1, 39)
+    assert campaign.totals["states"]["accepted"] == 1
+    assert campaign.totals["reasons"] == {"presumed_not_accepted": 39}
+
+
+def test_totals_are_never_older_than_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    key = presumed(world)
+    event(world, key, 7, EventType.DELIVERED, "ses")
+    campaigns, saves = world.campaigns, []
+    save = campaigns.save
+
+    def breaks_off(campaign: Campaign) -> Campaign:
+        saves.append(campaign)
+        if len(saves) == 2:
+            raise StaleWrite("somebody else wrote the campaign")
+        return save(campaign)
+
+    monkeypatch.setattr(campaigns, "save", breaks_off)
+    world.tick(120)
+    assert len(saves) == 2
+    report = world.report(campaigns.get(world.workspace, key.campaign))
+    assert (report["accepted"], report["failed"]) == (1, 39)
+
+
+def test_late_news_are_waited_for_less_and_less_often_and_not_for_ever() -> None:
+    world = World()
+    presumed(world)
+    looks = 0
+    for _ in range(200):
+        looks += world.tick(60).did["chunks_listened_to"]
+    assert looks == 5
+    assert not world.due.items
+
+
+def test_an_attempt_after_which_nothing_was_heard_stays_in_doubt() -> None:
+    world = World()
+    world.settle_deadline = timedelta(minutes=5)
+    key = crashed(world)
+    for minutes, (failed, doubted) in {13: (0, 40), 1: (40, 0)}.items():
+        for provider in world.senders:
+            world.counters.saw_events(provider, world.clock.now())
+        for _ in range(minutes):
+            world.tick(1)
+        campaign = world.campaigns.get(world.workspace, key.campaign)
+        report = world.report(campaign)
+        assert (report["failed"], report["in_doubt"]) == (failed, doubted)
 
 
 def test_chunks_are_released_as_others_settle(monkeypatch: pytest.MonkeyPatch) -> None:
