@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
-from benchmarks import demo, routing, send
+from benchmarks import demo, imports, routing, segments, send
 from benchmarks.figures import Figure, show, write
 
 BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
     "send": send.run,
     "routing": routing.run,
+    "segments": segments.run,
+    "import": imports.run,
     "demo": demo.run,
 }
 

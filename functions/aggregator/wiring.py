@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger, Metrics
 
 from shared.analytics.aggregating import Aggregator
 from shared.analytics.model import Engagement
+from shared.analytics.person_state import PersonStates
 from shared.audience.consent import ConsentService
 from shared.clock import SystemClock
 from shared.config import Settings
@@ -20,6 +21,7 @@ from shared.storage import tables
 from shared.storage.counters import DynamoCounters
 from shared.storage.engagements import engagement_of
 from shared.storage.memberships import DynamoMemberships
+from shared.storage.person_states import DynamoPersonStates
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 
@@ -29,6 +31,7 @@ class Services:
     """What the handler works with."""
 
     aggregator: Aggregator
+    person_states: PersonStates
     engagement_of: Callable[[Mapping[str, Mapping[str, Any]]], Engagement]
     logger: Logger
     metrics: Metrics
@@ -44,6 +47,7 @@ def services() -> Services:
     )
     return Services(
         Aggregator(DynamoCounters(), Consequences(consent)),
+        PersonStates(DynamoPersonStates(), SystemClock()),
         engagement_of,
         Logger(service="aggregator"),
         Metrics(namespace="Tidepost", service="aggregator"),

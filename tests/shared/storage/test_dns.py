@@ -1,4 +1,4 @@
-"""TXT look-ups against a small DNS server on this machine."""
+"""TXT and MX look-ups against a small DNS server on this machine."""
 
 from __future__ import annotations
 
@@ -10,15 +10,23 @@ from typing import Any
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
 
 from shared.errors import ConfigurationError, DependencyUnavailable
-from shared.storage.dns import DnsTxt
+from shared.storage.dns import DnsMx, DnsTxt
 
 ZONE = {
     "_tidepost.example.com.": ['"tidepost-verify=abc"', '"v=" "spf1"'],
     "empty.example.com.": [],
+}
+
+OTHERS = {
+    ("mx.example.com.", "MX"): ["10 mail.example.com."],
+    ("none.example.com.", "MX"): ["0 ."],
+    ("v4.example.com.", "A"): ["192.0.2.1"],
+    ("v6.example.com.", "AAAA"): ["2001:db8::1"],
 }
 
 
@@ -29,7 +37,12 @@ class Handler(socketserver.BaseRequestHandler):
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
         name = query.question[0].name.to_text()
-        if name == "broken.example.com.":
+        kind = dns.rdatatype.to_text(query.question[0].rdtype)
+        if (name, kind) in OTHERS:
+            answer.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *OTHERS[name, kind]))
+        elif any(name == other for other, _ in OTHERS):
+            pass
+        elif name == "broken.example.com.":
             answer.set_rcode(dns.rcode.REFUSED)
         elif name not in ZONE:
             answer.set_rcode(dns.rcode.NXDOMAIN)
@@ -55,7 +68,8 @@ def test_the_strings_of_a_record_are_joined(server: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["none.example.com", "empty.example.com", "a" * 64 + ".example.com", "a..example.com"]
+    "name",
+    ["nowhere.example.com", "empty.example.com", "a" * 64 + ".example.com", "a..example.com"],
 )
 def test_no_record_is_an_empty_list(server: str, name: str) -> None:
     assert DnsTxt((server,)).txt(name) == []
@@ -74,3 +88,23 @@ def test_a_server_is_an_address_and_a_port(server: str) -> None:
 
 def test_an_ipv6_server_stands_in_brackets() -> None:
     DnsTxt(("[::1]:53",))
+
+
+@pytest.mark.parametrize(
+    ("domain", "takes"),
+    [
+        ("mx.example.com", True),
+        ("v4.example.com", True),
+        ("v6.example.com", True),
+        ("none.example.com", False),
+        ("gone.example.com", False),
+        ("a..example.com", False),
+    ],
+)
+def test_who_takes_mail(server: str, domain: str, takes: bool) -> None:
+    assert DnsMx((server,)).takes_mail(domain) is takes
+
+
+def test_a_refusing_server_says_nothing_of_mail(server: str) -> None:
+    with pytest.raises(DependencyUnavailable):
+        DnsMx((server,)).takes_mail("broken.example.com")

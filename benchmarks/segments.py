@@ -1,0 +1,164 @@
+"""How fast rules are judged, and what planning a campaign to a segment reads.
+
+CPU is measured on the compiled rule alone, over people of about 1 KB as they
+are stored. Read units are counted by a counting DynamoDB while the jobs
+function plans, so they do not depend on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.children import child
+from benchmarks.figures import Figure
+from benchmarks.mail import NOW, people
+from shared.audience.segments.compiling import Item, compile_rule
+from shared.audience.segments.rules import check_rule
+from shared.engagement import Deed, EngagementState, Fact, day_of
+from shared.ids import SubscriberIds, to_bytes, to_text
+
+CPU_GOAL = 200_000
+READ_UNITS_GOAL = 1
+WITH_ENGAGEMENT = "that segment, with engagement"
+"""Two items a person, of half a unit each at the least: reported, and not within the goal."""
+
+PEOPLE = 20_000
+REPEATS = 7
+
+LIST = to_text("lst", b"list-000-001")
+CAMPAIGN = to_text("cmp", b"campaign-001")
+
+RULES: Mapping[str, Mapping[str, Any]] = {
+    "all true": {
+        "all": [
+            {"list": LIST},
+            {"attribute": "plan", "op": "in", "value": ["free", "team", "business"]},
+            {"attribute": "last_order_at", "op": "within_last_days", "value": 365},
+            {"not": {"tag": "internal"}},
+            {"engagement": "sent", "campaign": CAMPAIGN},
+        ]
+    },
+    "any, none true": {
+        "any": [
+            {"attribute": "city", "op": "eq", "value": "Paris"},
+            {"attribute": "interests", "op": "contains", "value": "sailing"},
+            {"field": "address_domain", "op": "eq", "value": "example.com"},
+            {"engagement": "clicked", "within_days": 30},
+            {"field": "created_at", "op": "more_than_days_ago", "value": 90},
+        ]
+    },
+    "mixed": {
+        "all": [
+            {"any": [{"tag": "customer"}, {"attribute": "plan", "op": "ne", "value": "free"}]},
+            {"attribute": "orders", "op": "gte", "value": 3},
+            {"field": "locale", "op": "starts_with", "value": "en"},
+            {"engagement": "not_opened", "within_days": 60},
+        ]
+    },
+}
+"""Of five conditions each. In the first two, every one of them is judged for everybody."""
+
+_TIMEOUT_S = 900
+
+
+def run() -> list[Figure]:
+    """All figures."""
+    return [_cpu(), *planned(others=2_000, fewer=200)]
+
+
+def items(count: int) -> list[dict[str, Any]]:
+    """People as a walk hands them on: read from JSON, every second with an engagement state."""
+    ids = SubscriberIds(b"bench" * 8)
+    found = []
+    for number, person in enumerate(people(count, "ws_bench", LIST, ids)):
+        item: dict[str, Any] = json.loads(json.dumps(person.to_item()))
+        item["engagement"] = state(number).to_bytes()
+        found.append(item)
+    return found
+
+
+def state(number: int) -> EngagementState:
+    """Of a person who was sent a campaign a week for a year, and opened every third of them."""
+    today = day_of(NOW)
+    facts = [
+        Fact(week.to_bytes(12, "big"), deed, today - 7 * week)
+        for week in range(1, 47)
+        for deed in (Deed.SENT, Deed.OPENED)
+        if deed is Deed.SENT or (week + number) % 3 == 0
+    ]
+    return EngagementState().heard([*facts, Fact(to_bytes(CAMPAIGN), Deed.SENT, today)])
+
+
+def speed(rule: Mapping[str, Any], crowd: Sequence[Item], repeats: int) -> list[float]:
+    """People judged in a second of CPU, of each repeat."""
+    test = compile_rule(rule, NOW)
+    speeds = []
+    for _ in range(repeats):
+        begun = time.process_time()
+        for item in crowd:
+            test(item)
+        speeds.append(len(crowd) / (time.process_time() - begun))
+    return speeds
+
+
+def _cpu() -> Figure:
+    crowd = items(PEOPLE)
+    medians = {}
+    for name, rule in RULES.items():
+        if problems := check_rule(rule):
+            raise ValueError(f"the benchmark's rule {name!r} is wrong: {problems}")
+        medians[name] = statistics.median(speed(rule, crowd, REPEATS))
+    slowest = min(medians.values())
+    context = {
+        "conditions": 5,
+        "people": PEOPLE,
+        "repeats": REPEATS,
+        "by_rule": {name: round(value) for name, value in medians.items()},
+    }
+    return Figure(
+        "segment.subscribers_per_cpu_s", slowest, "people", context, CPU_GOAL, at_least=True
+    )
+
+
+def planned(*, others: int, fewer: int) -> list[Figure]:
+    """The read units of planning each audience, with many and with few people beside it.
+
+    Raises:
+        subprocess.CalledProcessError: it failed; why stands on standard error.
+    """
+    many, few = (_planned(beside) for beside in (others, fewer))
+    figures = []
+    for name, found in many.items():
+        context = {
+            "audience": name,
+            "recipients": found["recipients"],
+            "others": others,
+            "by_table": found["units"],
+            f"with_{fewer}_others": round(_per_recipient(few[name]), 4),
+        }
+        goal = None if name == WITH_ENGAGEMENT else READ_UNITS_GOAL
+        value = _per_recipient(found)
+        figures.append(Figure("plan.read_units_per_recipient", value, "read units", context, goal))
+    return figures
+
+
+def _per_recipient(found: Mapping[str, Any]) -> float:
+    return float(sum(found["units"].values()) / found["recipients"])
+
+
+def _planned(others: int) -> dict[str, Any]:
+    with child("benchmarks.cloud") as cloud:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.measure_plan", cloud, str(others)],
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=_TIMEOUT_S,
+        )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
