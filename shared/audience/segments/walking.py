@@ -106,7 +106,7 @@ class AudienceWalk:
         lists = dict.fromkeys((*named, *implied))
         merged = heapq.merge(*(self._list(part, name, name in named) for name in lists))
         for member, entries in groupby(merged, key=itemgetter(0)):
-            yield member, any([is_named for _, is_named in entries])
+            yield member, any(is_named for _, is_named in entries)
 
     def _list(self, part: _Part, list_id: str, is_named: bool) -> Iterator[tuple[str, bool]]:
         for member in self._lists.members(part.workspace, list_id, part.shard, after=part.after):
