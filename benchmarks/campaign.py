@@ -19,6 +19,9 @@ from functions.jobs import handler as jobs
 from functions.scheduler import handler as scheduler
 from functions.scheduler import wiring as scheduler_wiring
 from shared.access.senders import SenderBinding
+from shared.audience.segments.audiences import Audiences
+from shared.audience.segments.model import Audience
+from shared.audience.segments.walking import AudienceWalk
 from shared.clock import SystemClock
 from shared.config import Settings
 from shared.delivery.campaigns import CampaignDraft, CampaignService
@@ -34,9 +37,12 @@ from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
+from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsJobQueue
+from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.sender_domains import DynamoSenderDomains
 from shared.storage.settings import DynamoSettings
+from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.templates import DynamoTemplates
 
 Event = dict[str, Any]
@@ -96,8 +102,13 @@ class Pipeline:
             ledger=DynamoLedger(),
             counters=DynamoCounters(),
             templates=DynamoTemplates(),
-            lists=DynamoLists(),
-            memberships=DynamoMemberships(),
+            audiences=Audiences(
+                lists=DynamoLists(),
+                segments=DynamoSegments(),
+                snapshots=DynamoSnapshots(),
+                walk=AudienceWalk(DynamoMemberships(), DynamoSubscribers(), DynamoPersonStates()),
+                clock=SystemClock(),
+            ),
             settings=DynamoSettings(),
             sender_check=SenderBinding(DynamoSenderDomains()),
             jobs=DynamoJobs(),
@@ -108,18 +119,26 @@ class Pipeline:
 
     def launch(self, where: Workspace) -> Campaign:
         """A new campaign to the whole list: planned, and its chunks in the queue."""
+        campaign = self.start(where, Audience.of_lists((where.list_id,)))
+        self.plan()
+        return self.get(campaign)
+
+    def start(self, where: Workspace, whom: Audience) -> Campaign:
+        """A new campaign that is launched and not planned yet."""
         draft = CampaignDraft(
             name="This week's finds",
             sender=Mailbox(f"hello@{SENDER_DOMAIN}", "Workshop"),
             template_id=where.template_id,
-            list_ids=(where.list_id,),
+            audience=whom,
             tags=("weekly",),
         )
         campaign = self._campaigns.create(where.workspace, draft)
-        self._campaigns.launch(where.workspace, campaign.id)
+        return self._campaigns.launch(where.workspace, campaign.id)
+
+    def plan(self) -> None:
+        """Runs the jobs that wait."""
         for event in self._jobs.take():
             jobs.handler(event, Context())  # type: ignore[arg-type]  # what is used of it
-        return self.get(campaign)
 
     def get(self, campaign: Campaign) -> Campaign:
         """The campaign as stored now."""

@@ -61,7 +61,7 @@ def show(name: str, figures: Sequence[Figure], console: Console) -> None:
     for one in figures:
         table.add_row(
             one.name,
-            str(one.context.get("provider", "")),
+            str(one.context.get("provider") or one.context.get("audience", "")),
             f"{one.value:,.4g}",
             "" if one.goal is None else f"{one.goal:,.4g}",
             one.unit,

@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.mail import NOW, SENDER_DOMAIN
+from shared.audience.model import MailingList
 from shared.audience.ports import SHARDS
+from shared.audience.segments.audiences import Audiences
+from shared.audience.segments.walking import AudienceWalk
 from shared.delivery.model import Campaign
 from shared.delivery.planning import PlanStep
 from shared.delivery.release import Releaser
@@ -25,7 +28,18 @@ from shared.mail import Mailbox
 from shared.storage import tables
 from shared.storage.ledger import DynamoLedger
 from shared.storage.memberships import DynamoMemberships
-from tests.fakes import FakeCampaigns, FakeChunkQueue, FakeClock, FakeDue, FakeSwitches
+from shared.storage.person_states import DynamoPersonStates
+from shared.storage.subscribers import DynamoSubscribers
+from tests.fakes import (
+    FakeCampaigns,
+    FakeChunkQueue,
+    FakeClock,
+    FakeDue,
+    FakeLists,
+    FakeSegments,
+    FakeSnapshots,
+    FakeSwitches,
+)
 
 if TYPE_CHECKING:
     from shared.storage.lean import LeanClient
@@ -94,7 +108,16 @@ def plan(recipients: int) -> dict[str, Any]:
     )
     switches = Switches(FakeSwitches(), clock)
     releaser = Releaser(campaigns, FakeChunkQueue(), FakeDue(), switches, clock)
-    step = PlanStep(campaigns, DynamoLedger(clock), DynamoMemberships(), releaser)
+    lists = FakeLists()
+    lists.create(MailingList(_LIST, _WORKSPACE, "Everybody", NOW))
+    audiences = Audiences(
+        lists=lists,
+        segments=FakeSegments(),
+        snapshots=FakeSnapshots(),
+        walk=AudienceWalk(DynamoMemberships(), DynamoSubscribers(), DynamoPersonStates()),
+        clock=clock,
+    )
+    step = PlanStep(campaigns, DynamoLedger(clock), audiences, releaser)
     job = Job("job_plan", _WORKSPACE, JobKind.PLAN_CAMPAIGN, NOW, {"campaign": _CAMPAIGN})
     steps, wall, cpu = 0, time.perf_counter(), time.process_time()
     while job.state is not JobState.DONE:

@@ -40,6 +40,7 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 WORKSPACE, CAMPAIGN, SUBSCRIBER, LIST, TEMPLATE, MESSAGE, JOB, API_KEY, DOMAIN, AUDIT = (
     "ws", "cmp", "sub", "lst", "tpl", "msg", "job", "key", "dom", "aud",
 )  # fmt: skip
+SEGMENT, SNAPSHOT = "seg", "snp"
 
 
 def to_text(prefix: str, raw: bytes) -> str:

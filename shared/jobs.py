@@ -24,11 +24,15 @@ class JobKind(StrEnum):
     RETRY_CAMPAIGN = "retry_campaign"
     IMPORT_SUBSCRIBERS = "import_subscribers"
     DELETE_SUBSCRIBER = "delete_subscriber"
+    EXPORT_SUBSCRIBERS = "export_subscribers"
+    SNAPSHOT_SEGMENT = "snapshot_segment"
 
 
 class JobState(StrEnum):
     """Where a job is."""
 
+    WAITING = "waiting"
+    """For a file that is yet to be uploaded; the runner leaves it alone."""
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"

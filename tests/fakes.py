@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shared.access.model import ApiKey, AuditEntry, DomainState, SenderDomain, Workspace
 from shared.analytics.model import CounterDelta, Engagement
+from shared.analytics.person_state import KeptState
 from shared.audience.model import MailingList, Subscriber, Suppression, SuppressionReason
-from shared.audience.ports import SHARDS
+from shared.audience.ports import MIN_PART_BYTES, SHARDS, UploadForm
+from shared.audience.segments.model import Segment, Snapshot
+from shared.audience.settings import AudienceSettings
 from shared.clock import to_iso
 from shared.content.model import Template
 from shared.delivery.health import Count, Counts, Health
@@ -108,6 +111,20 @@ class FakeSubscribers:
         people = self.get_many(workspace, subscriber_ids).values()
         return {one.id: one.to_item() for one in people if not one.deleted}
 
+    def of_shard(
+        self, workspace: str, shard: int, *, after: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        ids = sorted(one for ws, one in self.people if ws == workspace and one > (after or ""))
+        return (
+            person.to_item()
+            for one in ids
+            if _shard(one) == shard and not (person := self.people[workspace, one]).deleted
+        )
+
+    def of(self, workspace: str, subscriber_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        people = self.get_many(workspace, subscriber_ids).values()
+        return {one.id: one.to_item() for one in people if not one.deleted}
+
     def put(self, subscriber: Subscriber) -> Subscriber:
         _sharded(subscriber.id)
         stored = self.people.get((subscriber.workspace, subscriber.id))
@@ -141,8 +158,18 @@ class FakeMemberships:
 
     def __init__(self) -> None:
         self.lists: dict[tuple[str, str], set[str]] = {}
+        self.until: dict[tuple[str, str], datetime] = {}
 
-    def add(self, workspace: str, list_id: str, subscriber_ids: Iterable[str]) -> None:
+    def add(
+        self,
+        workspace: str,
+        list_id: str,
+        subscriber_ids: Iterable[str],
+        *,
+        until: datetime | None = None,
+    ) -> None:
+        if until:
+            self.until[workspace, list_id] = until
         well_formed = (one for one in subscriber_ids if _shard(one) is not None)
         self.lists.setdefault((workspace, list_id), set()).update(well_formed)
 
@@ -161,10 +188,118 @@ class FakeMemberships:
         everybody = sorted(self.lists.get((workspace, list_id), ()))
         return (one for one in everybody if _shard(one) == shard and one > (after or ""))
 
+    def among(self, workspace: str, list_id: str, subscriber_ids: Sequence[str]) -> set[str]:
+        return self.lists.get((workspace, list_id), set()) & set(subscriber_ids)
+
     def page(
         self, workspace: str, list_id: str, *, limit: int, cursor: str | None = None
     ) -> Page[str]:
         return _page_of(self.lists.get((workspace, list_id), ()), limit, cursor, str, str)
+
+
+class FakePersonStates:
+    """`PersonStateStore` and `EngagementReader`. `writes` counts the items written."""
+
+    def __init__(self) -> None:
+        self.states: dict[tuple[str, str], KeptState] = {}
+        self.writes = 0
+
+    def load(self, workspace: str, subscribers: Sequence[str]) -> dict[str, KeptState]:
+        return {
+            one: self.states[workspace, one]
+            for one in subscribers
+            if (workspace, one) in self.states
+        }
+
+    def save(self, workspace: str, states: Mapping[str, KeptState]) -> set[str]:
+        stale = set()
+        for one, kept in states.items():
+            stored = self.states.get((workspace, one))
+            if kept.version != (stored.version if stored else 0):
+                stale.add(one)
+                continue
+            self.writes += 1
+            self.states[workspace, one] = replace(kept, version=kept.version + 1)
+        return stale
+
+    def forget(self, workspace: str, subscriber_id: str) -> None:
+        self.states.pop((workspace, subscriber_id), None)
+
+    def of_shard(
+        self, workspace: str, shard: int, *, after: str | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        ids = sorted(one for ws, one in self.states if ws == workspace and one > (after or ""))
+        return (
+            (one, self.states[workspace, one].state.to_bytes())
+            for one in ids
+            if _shard(one) == shard
+        )
+
+    def of(self, workspace: str, subscriber_ids: Sequence[str]) -> dict[str, bytes]:
+        found = self.load(workspace, subscriber_ids)
+        return {one: kept.state.to_bytes() for one, kept in found.items()}
+
+
+class FakeSegments:
+    """`SegmentStore`."""
+
+    def __init__(self) -> None:
+        self.segments: dict[tuple[str, str], Segment] = {}
+
+    def create(self, segment: Segment) -> None:
+        key = segment.workspace, segment.id
+        if key in self.segments:
+            raise AlreadyExists(f"there is a segment {segment.id} already")
+        self.segments[key] = segment
+
+    def get(self, workspace: str, segment_id: str) -> Segment:
+        if (workspace, segment_id) not in self.segments:
+            raise NotFound("segment", segment_id)
+        return self.segments[workspace, segment_id]
+
+    def save(self, segment: Segment) -> Segment:
+        key = segment.workspace, segment.id
+        if key not in self.segments or self.segments[key].version != segment.version:
+            raise StaleWrite("somebody else wrote first")
+        self.segments[key] = replace(segment, version=segment.version + 1)
+        return self.segments[key]
+
+    def delete(self, workspace: str, segment_id: str) -> None:
+        self.get(workspace, segment_id)
+        del self.segments[workspace, segment_id]
+
+    def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[Segment]:
+        after = resume(cursor) or ""
+        of_workspace = sorted(key for key in self.segments if key[0] == workspace)
+        rest = (self.segments[key] for key in of_workspace if key[1] > after)
+        return cut(rest, limit, lambda one: one.id)
+
+
+class FakeSnapshots:
+    """`SnapshotStore`."""
+
+    def __init__(self) -> None:
+        self.snapshots: dict[tuple[str, str], Snapshot] = {}
+
+    def create(self, snapshot: Snapshot) -> None:
+        key = snapshot.workspace, snapshot.id
+        if key in self.snapshots:
+            raise AlreadyExists(f"there is a snapshot {snapshot.id} already")
+        self.snapshots[key] = snapshot
+
+    def get(self, workspace: str, snapshot_id: str) -> Snapshot:
+        if (workspace, snapshot_id) not in self.snapshots:
+            raise NotFound("snapshot", snapshot_id)
+        return self.snapshots[workspace, snapshot_id]
+
+    def finish(self, snapshot: Snapshot) -> None:
+        self.snapshots[snapshot.workspace, snapshot.id] = snapshot
+
+    def page(self, workspace: str, *, limit: int, cursor: str | None = None) -> Page[Snapshot]:
+        after = resume(cursor) or ""
+        of_workspace = sorted(key for key in self.snapshots if key[0] == workspace)
+        rest = (self.snapshots[key] for key in of_workspace if key[1] > after)
+        return cut(rest, limit, lambda one: one.id)
 
 
 class FakeSuppressions:
@@ -233,11 +368,13 @@ class FakeLists:
 
 
 class FakeBlobs:
-    """`BlobStore`."""
+    """`BlobStore` and `LargeFileStore`. `writings` are files of parts that are not finished."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.content_types: dict[str, str] = {}
+        self.writings: dict[str, dict[int, bytes]] = {}
+        self._begun = 0
 
     def put(self, key: str, body: bytes, *, content_type: str) -> None:
         self.files[key] = body
@@ -247,6 +384,55 @@ class FakeBlobs:
         if key not in self.files:
             raise NotFound("file", key)
         return self.files[key][start:][:length]
+
+    def size(self, key: str) -> int:
+        return len(self.get(key))
+
+    def begin(self, key: str, *, content_type: str) -> str:
+        self._begun += 1
+        self.content_types[key] = content_type
+        self.writings[f"writing-{self._begun}"] = {}
+        return f"writing-{self._begun}"
+
+    def put_part(self, key: str, writing: str, number: int, body: bytes) -> str:
+        if writing not in self.writings:
+            raise NotFound("file that is being written", key)
+        self.writings[writing][number] = body
+        return f"tag-{number}-{len(body)}"
+
+    def finish(self, key: str, writing: str, tags: Sequence[str]) -> None:
+        parts = self.writings.pop(writing, None)
+        if parts is None:
+            self.size(key)
+            return
+        bodies = [parts[number] for number in range(1, len(tags) + 1)]
+        assert all(len(body) >= MIN_PART_BYTES for body in bodies[:-1])
+        assert list(tags) == [f"tag-{n}-{len(body)}" for n, body in enumerate(bodies, start=1)]
+        self.files[key] = b"".join(bodies)
+
+    def upload_form(self, key: str, *, max_bytes: int, valid: timedelta) -> UploadForm:
+        fields = {"key": key, "max": str(max_bytes), "seconds": f"{valid.total_seconds():.0f}"}
+        return UploadForm("https://files.example", fields)
+
+    def download_link(self, key: str, *, name: str, valid: timedelta) -> str:
+        self.get(key)
+        return f"https://files.example/{key}?as={name}&seconds={valid.total_seconds():.0f}"
+
+
+class FakeAudienceSettings:
+    """`AudienceSettingsStore`."""
+
+    def __init__(self) -> None:
+        self.by_workspace: dict[str, AudienceSettings] = {}
+
+    def get(self, workspace: str) -> AudienceSettings:
+        return self.by_workspace.get(workspace, AudienceSettings())
+
+    def save(self, workspace: str, settings: AudienceSettings) -> AudienceSettings:
+        if settings.version != self.get(workspace).version:
+            raise StaleWrite("somebody else wrote first")
+        self.by_workspace[workspace] = replace(settings, version=settings.version + 1)
+        return self.by_workspace[workspace]
 
 
 class FakeTemplates:
@@ -442,18 +628,22 @@ class FakeTxt:
 
 
 class FakeMx:
-    """`MxLookup`; a domain in `dead` gives no answer."""
+    """`MxLookup`. Who is not in `hosts` takes its mail itself, who has none there takes none.
+
+    A domain in `silent` gives no answer, and with `down` none does.
+    """
 
     def __init__(self, hosts: Mapping[str, Sequence[str]] | None = None) -> None:
         self.hosts = {name: list(hosts) for name, hosts in (hosts or {}).items()}
-        self.dead: set[str] = set()
+        self.silent: set[str] = set()
+        self.down = False
         self.asked: list[str] = []
 
     def mx(self, domain: str) -> list[str]:
         self.asked.append(domain)
-        if domain in self.dead:
+        if self.down or domain in self.silent:
             raise DependencyUnavailable(f"no DNS server answered for {domain}; try again later")
-        return list(self.hosts.get(domain, ()))
+        return list(self.hosts.get(domain, [domain]))
 
 
 class FakeMxStore:

@@ -1,4 +1,4 @@
-"""Counts what the engagements stream brings, and suppresses who must not be mailed again."""
+"""Counts what the stream brings, notes it of each person, suppresses who must not be mailed."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def apply(own: Services, event: dict[str, Any]) -> dict[str, Any]:
     if not records:
         return _NO_STATE
     new = own.aggregator.apply(event.get("shardId", _ONE_SHARD), records)
+    own.person_states.note([record.engagement for record in records])
     own.logger.info("events counted", extra={"records": len(records), "new": new})
     own.metrics.add_metric("events_counted", MetricUnit.Count, new)
     own.metrics.flush_metrics()

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 
 from shared.analytics.aggregating import Aggregator
 from shared.analytics.model import Engagement
+from shared.analytics.person_state import PersonStates
 from shared.audience.consent import ConsentService
 from shared.clock import SystemClock
 from shared.config import Settings
@@ -23,6 +24,7 @@ from shared.storage.counters import DynamoCounters
 from shared.storage.engagements import engagement_of
 from shared.storage.health import DynamoHealth
 from shared.storage.memberships import DynamoMemberships
+from shared.storage.person_states import DynamoPersonStates
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 
@@ -32,6 +34,7 @@ class Services:
     """What the handler works with."""
 
     aggregator: Aggregator
+    person_states: PersonStates
     engagement_of: Callable[[Mapping[str, Mapping[str, Any]]], Engagement]
     logger: Logger
     metrics: Metrics
@@ -48,6 +51,7 @@ def services() -> Services:
     monitor = HealthMonitor(DynamoHealth(), SystemClock(), random.Random())  # noqa: S311  # jitter
     return Services(
         Aggregator(DynamoCounters(), Consequences(consent), monitor),
+        PersonStates(DynamoPersonStates(), SystemClock()),
         engagement_of,
         Logger(service="aggregator"),
         Metrics(namespace="Tidepost", service="aggregator"),

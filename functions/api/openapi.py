@@ -34,9 +34,10 @@ are not kept. The call that shows an API key takes no `Idempotency-Key`.
 TAGS = {
     "subscribers": "The people, with their lists, consent and attributes",
     "lists": "What people subscribe to",
+    "segments": "Rules that say who belongs, and snapshots of who did",
     "templates": "What mail looks like; versions are kept",
     "sender-domains": "The domains that a workspace may send from",
-    "campaigns": "One mail to everybody on some lists",
+    "campaigns": "One mail to everybody on some lists, or in some segments",
     "messages": "One mail to one person",
     "routing": "Which provider mail goes through, and why",
     "sending": "The workspace's kill switch",

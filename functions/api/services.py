@@ -10,9 +10,15 @@ from shared.access.audit import AuditTrail
 from shared.access.domains import SenderDomainService
 from shared.access.keys import ApiKeyService
 from shared.analytics.ports import EngagementStore
+from shared.audience.address_check import AddressService
+from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
+from shared.audience.readdressing import AddressChanges
+from shared.audience.segments.service import SegmentService
+from shared.audience.segments.snapshots import SnapshotService
 from shared.audience.service import SubscriberService
+from shared.audience.settings import AudienceSettingsService
 from shared.clock import Clock
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
@@ -37,8 +43,14 @@ class Services:
     keys: ApiKeyService
     domains: SenderDomainService
     subscribers: SubscriberService
+    address_changes: AddressChanges
+    addresses: AddressService
+    audience_settings: AudienceSettingsService
     lists: ListService
+    segments: SegmentService
+    snapshots: SnapshotService
     imports: ImportService
+    exports: ExportService
     jobs: JobStore
     templates: TemplateService
     campaigns: CampaignService

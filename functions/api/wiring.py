@@ -17,9 +17,17 @@ from shared.access.audit import AuditTrail
 from shared.access.domains import SenderDomainService
 from shared.access.keys import ApiKeyService
 from shared.access.senders import SenderBinding
+from shared.audience.address_check import AddressService
+from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
+from shared.audience.readdressing import AddressChanges
+from shared.audience.segments.audiences import Audiences
+from shared.audience.segments.service import SegmentService
+from shared.audience.segments.snapshots import SnapshotService
+from shared.audience.segments.walking import AudienceWalk
 from shared.audience.service import SubscriberService
+from shared.audience.settings import AudienceSettingsService
 from shared.clock import Clock, SystemClock
 from shared.config import Settings
 from shared.content.service import TemplateService
@@ -38,12 +46,13 @@ from shared.ids import Ids, MessageIds, SubscriberIds
 from shared.providers.registry import candidates
 from shared.storage import tables
 from shared.storage.api_keys import DynamoApiKeys
+from shared.storage.audience_settings import DynamoAudienceSettings
 from shared.storage.audit import DynamoAuditLog
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
 from shared.storage.counters import DynamoCounters
-from shared.storage.dns import DnsTxt
+from shared.storage.dns import DnsMx, DnsTxt
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
 from shared.storage.health import DynamoHealth
@@ -52,8 +61,10 @@ from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
 from shared.storage.parameters import ParameterReader
+from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue
 from shared.storage.rates import DynamoRates
+from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.sender_domains import DynamoSenderDomains
 from shared.storage.settings import DynamoSettings
 from shared.storage.subscribers import DynamoSubscribers
@@ -89,14 +100,21 @@ def _services(settings: Settings, clients: Clients) -> Services:
     subscriber_ids = SubscriberIds(parameters.subscriber_id_key())
     message_ids = MessageIds(parameters.message_id_key())
     lists, memberships, templates = DynamoLists(), DynamoMemberships(), DynamoTemplates()
+    segments, snapshots = DynamoSegments(), DynamoSnapshots()
+    walk = AudienceWalk(memberships, DynamoSubscribers(), DynamoPersonStates())
+    audiences = Audiences(
+        lists=lists, segments=segments, snapshots=snapshots, walk=walk, clock=clock
+    )
     ledger, engagements, jobs = DynamoLedger(), DynamoEngagements(), DynamoJobs()
     job_queue = SqsJobQueue(clients.sqs, settings.jobs_queue_url)
     blobs = S3Blobs(clients.s3, settings.files_bucket)
     sender_domains, workspace_settings = DynamoSenderDomains(), DynamoSettings()
+    audience_settings, dns_servers = DynamoAudienceSettings(), parameters.deployment().dns_servers
+    mx = DnsMx(dns_servers)
     senders = SenderBinding(sender_domains)
     domains = SenderDomainService(
         sender_domains,
-        DnsTxt(parameters.deployment().dns_servers),
+        DnsTxt(dns_servers),
         ids,
         clock,
         os.urandom,
@@ -112,20 +130,53 @@ def _services(settings: Settings, clients: Clients) -> Services:
             memberships=memberships,
             suppressions=DynamoSuppressions(),
             lists=lists,
+            settings=audience_settings,
+            mx=mx,
             ids=subscriber_ids,
             clock=clock,
             jobs=jobs,
             job_queue=job_queue,
             resource_ids=ids,
         ),
+        address_changes=AddressChanges(
+            subscribers=DynamoSubscribers(),
+            memberships=memberships,
+            suppressions=DynamoSuppressions(),
+            settings=audience_settings,
+            mx=mx,
+            ids=subscriber_ids,
+            clock=clock,
+        ),
+        addresses=AddressService(audience_settings, mx),
+        audience_settings=AudienceSettingsService(audience_settings),
         lists=ListService(lists, ids, clock),
+        segments=SegmentService(segments=segments, lists=lists, walk=walk, ids=ids, clock=clock),
+        snapshots=SnapshotService(
+            segments=segments,
+            snapshots=snapshots,
+            jobs=jobs,
+            job_queue=job_queue,
+            ids=ids,
+            clock=clock,
+        ),
         imports=ImportService(
             blobs=blobs,
             lists=lists,
+            settings=audience_settings,
             jobs=jobs,
             job_queue=job_queue,
             resource_ids=ids,
             clock=clock,
+            random_bytes=os.urandom,
+        ),
+        exports=ExportService(
+            blobs=blobs,
+            audiences=audiences,
+            jobs=jobs,
+            job_queue=job_queue,
+            resource_ids=ids,
+            clock=clock,
+            random_bytes=os.urandom,
         ),
         jobs=jobs,
         templates=TemplateService(templates, ids, clock),
@@ -134,8 +185,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
             ledger=ledger,
             counters=DynamoCounters(),
             templates=templates,
-            lists=lists,
-            memberships=memberships,
+            audiences=audiences,
             settings=workspace_settings,
             sender_check=senders,
             jobs=jobs,

@@ -14,7 +14,11 @@ from shared.access.audit import AuditTrail
 from shared.access.keys import ApiKeyService
 from shared.access.workspaces import OperatorCommands, WorkspaceService
 from shared.audience.deleting import DeleteSubscriberStep
+from shared.audience.export_step import ExportStep
 from shared.audience.import_step import ImportStep
+from shared.audience.segments.audiences import Audiences
+from shared.audience.segments.snapshots import SnapshotStep
+from shared.audience.segments.walking import AudienceWalk
 from shared.clock import Clock, SystemClock
 from shared.config import Settings
 from shared.delivery.monitoring import HealthMonitor
@@ -26,6 +30,7 @@ from shared.ids import Ids, SubscriberIds
 from shared.jobs import JobKind, JobRunner, JobStep
 from shared.storage import tables
 from shared.storage.api_keys import DynamoApiKeys
+from shared.storage.audience_settings import DynamoAudienceSettings
 from shared.storage.audit import DynamoAuditLog
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
@@ -35,9 +40,12 @@ from shared.storage.engagements import DynamoEngagements
 from shared.storage.health import DynamoHealth
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
+from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
 from shared.storage.parameters import ParameterReader
+from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue, job_of
+from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 from shared.storage.switches import DynamoSwitches
@@ -93,12 +101,21 @@ def _steps(
     settings: Settings, clients: Clients, parameters: ParameterReader, clock: Clock
 ) -> dict[JobKind, JobStep]:
     subscribers, memberships = DynamoSubscribers(), DynamoMemberships()
-    campaigns = DynamoCampaigns()
+    engagement, snapshots = DynamoPersonStates(), DynamoSnapshots()
+    walk = AudienceWalk(memberships, subscribers, engagement)
+    audiences = Audiences(
+        lists=DynamoLists(),
+        segments=DynamoSegments(),
+        snapshots=snapshots,
+        walk=walk,
+        clock=clock,
+    )
+    campaigns, blobs = DynamoCampaigns(), S3Blobs(clients.s3, settings.files_bucket)
     queue = SqsChunkQueue(clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url)
     switches = Switches(DynamoSwitches(), clock)
     releaser = Releaser(campaigns, queue, DynamoDue(), switches, clock)
     return {
-        JobKind.PLAN_CAMPAIGN: PlanStep(campaigns, DynamoLedger(), memberships, releaser),
+        JobKind.PLAN_CAMPAIGN: PlanStep(campaigns, DynamoLedger(), audiences, releaser),
         JobKind.RETRY_CAMPAIGN: RetryStep(
             campaigns, DynamoLedger(), DynamoEngagements(), DynamoDue(), clock
         ),
@@ -106,9 +123,13 @@ def _steps(
             subscribers=subscribers,
             memberships=memberships,
             suppressions=DynamoSuppressions(),
-            blobs=S3Blobs(clients.s3, settings.files_bucket),
+            lists=DynamoLists(),
+            settings=DynamoAudienceSettings(),
+            blobs=blobs,
             ids=SubscriberIds(parameters.subscriber_id_key()),
             clock=clock,
         ),
-        JobKind.DELETE_SUBSCRIBER: DeleteSubscriberStep(subscribers, memberships),
+        JobKind.EXPORT_SUBSCRIBERS: ExportStep(subscribers=subscribers, walk=walk, blobs=blobs),
+        JobKind.DELETE_SUBSCRIBER: DeleteSubscriberStep(subscribers, memberships, engagement),
+        JobKind.SNAPSHOT_SEGMENT: SnapshotStep(snapshots, memberships, walk),
     }

@@ -93,6 +93,9 @@ class AuditAction(StrEnum):
     DOMAIN_VERIFY = "sender_domain.verify"
     DOMAIN_DELETE = "sender_domain.delete"
     SUBSCRIBER_DELETE = "subscriber.delete"
+    SUBSCRIBER_READDRESS = "subscriber.readdress"
+    SUBSCRIBER_IMPORT = "subscriber.import"
+    SUBSCRIBER_EXPORT = "subscriber.export"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ side of not mailing, or be repaired by doing it again:
   copy is always made by reading the record first and the list second. So if
   the list changes in between, whoever changed it will read a record at least
   as new, and the version lets only one of the two writes through.
+
+An id of an address that somebody has changed away leads on to the one she has
+now (see `shared.audience.readdressing`): a link in an old mail still works.
 """
 
 from __future__ import annotations
@@ -19,9 +22,19 @@ from dataclasses import replace
 
 from shared.audience.model import ListState, Subscriber, Suppression, SuppressionReason
 from shared.audience.ports import MembershipStore, SubscriberStore, SuppressionStore
-from shared.audience.writes import rewrite
+from shared.audience.writes import present_id, rewrite
 from shared.clock import Clock
-from shared.errors import NotFound
+from shared.errors import NotFound, StaleWrite
+
+FOLLOWS_PERSON = frozenset(
+    {
+        SuppressionReason.COMPLAINT,
+        SuppressionReason.UNSUBSCRIBED,
+        SuppressionReason.MANUAL,
+        SuppressionReason.ERASURE,
+    }
+)
+"""Reasons that are a person's wish or ours about her. A hard bounce is about the address alone."""
 
 
 class ConsentService:
@@ -48,6 +61,7 @@ class ConsentService:
             NotFound: there is no such person.
             StaleWrite: try again.
         """
+        subscriber_id = present_id(self._subscribers, workspace, subscriber_id)
         self._memberships.add(workspace, list_id, [subscriber_id])
         return self._set(workspace, subscriber_id, list_id, ListState.SUBSCRIBED)
 
@@ -64,12 +78,15 @@ class ConsentService:
         """
         if list_id is None:
             self.suppress(workspace, subscriber_id, SuppressionReason.UNSUBSCRIBED, source=source)
+        present = present_id(self._subscribers, workspace, subscriber_id)
         try:
-            person = self._set(workspace, subscriber_id, list_id, ListState.UNSUBSCRIBED)
-        except NotFound:
+            person = self._set(workspace, present, list_id, ListState.UNSUBSCRIBED)
+        except NotFound as error:
+            if present_id(self._subscribers, workspace, subscriber_id) != subscriber_id:
+                raise StaleWrite(_MOVING) from error
             return None
         for left in person.lists if list_id is None else [list_id]:
-            self._memberships.remove(workspace, left, subscriber_id)
+            self._memberships.remove(workspace, left, person.id)
         return person
 
     def suppress(
@@ -77,11 +94,23 @@ class ConsentService:
     ) -> Suppression:
         """Keeps the address from being mailed; returns the entry in force.
 
-        That is the one there was, if it is graver. The person need not exist.
+        That is the one there was, if it is graver. The person need not exist. An
+        address that was changed away keeps the entry, and her present one gets
+        it too if it is about her (`FOLLOWS_PERSON`).
 
         Raises:
             StaleWrite: the list has the entry, the person not yet; try again.
         """
+        entered = self._enter(workspace, subscriber_id, reason, source)
+        # Asked only now: a change of address from here on finds the entry and takes it along.
+        present = present_id(self._subscribers, workspace, subscriber_id)
+        if present != subscriber_id and reason in FOLLOWS_PERSON:
+            self._enter(workspace, present, reason, source)
+        return entered
+
+    def _enter(
+        self, workspace: str, subscriber_id: str, reason: SuppressionReason, source: str
+    ) -> Suppression:
         entry = Suppression(workspace, subscriber_id, reason, self._clock.now(), source)
         self._suppressions.put(entry)
         with contextlib.suppress(NotFound):
@@ -97,6 +126,7 @@ class ConsentService:
             NotFound: there is no such person.
             StaleWrite: try again.
         """
+        subscriber_id = present_id(self._subscribers, workspace, subscriber_id)
         self._subscribers.get(workspace, subscriber_id)
         self._suppressions.remove(workspace, subscriber_id)
         return self.copy_suppression(workspace, subscriber_id)
@@ -135,3 +165,6 @@ class ConsentService:
             return replace(person, lists=lists, updated_at=self._clock.now())
 
         return rewrite(self._subscribers, workspace, subscriber_id, change)
+
+
+_MOVING = "the address of this person is being changed at this moment; try again"

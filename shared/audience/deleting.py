@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from shared.audience.model import Subscriber
 from shared.audience.ports import MembershipStore, SubscriberStore
+from shared.audience.segments.ports import EngagementReader
 from shared.audience.writes import rewrite
 from shared.clock import to_iso
 from shared.errors import NotFound
@@ -14,15 +15,23 @@ from shared.jobs import Job
 
 
 class DeleteSubscriberStep:
-    """`JobStep` of `DELETE_SUBSCRIBER`: off every list, then the record itself, in one step.
+    """`JobStep` of `DELETE_SUBSCRIBER`: off every list, then the records, in one step.
+
+    The records of addresses that she had before are empty and go too.
 
     Her entry on the suppression list stays. It names no address, and keeps her
     from being mailed if she is imported again.
     """
 
-    def __init__(self, subscribers: SubscriberStore, memberships: MembershipStore) -> None:
+    def __init__(
+        self,
+        subscribers: SubscriberStore,
+        memberships: MembershipStore,
+        engagement: EngagementReader,
+    ) -> None:
         self._subscribers = subscribers
         self._memberships = memberships
+        self._engagement = engagement
 
     def run(self, job: Job) -> Job:
         """Removes the person if she is still the one that was to be deleted.
@@ -37,9 +46,16 @@ class DeleteSubscriberStep:
         if person:
             for list_id in person.lists:
                 self._memberships.remove(job.workspace, list_id, person.id)
-            self._subscribers.delete(job.workspace, person.id)
+            for subscriber_id in (*self._former(person), person.id):
+                self._engagement.forget(job.workspace, subscriber_id)
+                self._subscribers.delete(job.workspace, subscriber_id)
         progress = {"deleted": job.progress.get("deleted", 0) + (person is not None)}
         return job.advanced(cursor={}, progress=progress, done=True)
+
+    def _former(self, person: Subscriber) -> list[str]:
+        """Her former addresses' ids, but for one that somebody else has taken since."""
+        records = self._subscribers.get_many(person.workspace, person.previous)
+        return [one for one, record in records.items() if record.moved_to]
 
     def _hide(self, job: Job) -> Subscriber | None:
         """Marks the person deleted, after which nobody writes her; returns the last record."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from shared.audience.model import Attribute
+from shared.audience.types import NO_TYPES, AttributeType, type_problem
 from shared.errors import FieldProblem, InvalidInput
 
 MAX_ATTRIBUTES = 100
@@ -41,16 +42,24 @@ class Fields:
 
 
 def read_fields(
-    attributes: object = None, tags: object = None, locale: object = None, time_zone: object = None
+    attributes: object = None,
+    tags: object = None,
+    locale: object = None,
+    time_zone: object = None,
+    *,
+    types: Mapping[str, AttributeType] = NO_TYPES,
 ) -> Fields:
     """Validates plain JSON values; None means that nothing was said.
+
+    `types` are the attributes that the workspace has declared; one that is not
+    among them may be of any type.
 
     Raises:
         InvalidInput: names every field that is wrong.
     """
     problems: list[FieldProblem] = []
     fields = Fields(
-        attributes=_attributes({} if attributes is None else attributes, problems),
+        attributes=_attributes({} if attributes is None else attributes, types, problems),
         tags=_tags(() if tags is None else tags, problems),
         locale=_locale("" if locale is None else locale, problems),
         time_zone=_time_zone("" if time_zone is None else time_zone, problems),
@@ -80,7 +89,9 @@ def is_attribute_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def _attributes(value: object, problems: list[FieldProblem]) -> dict[str, Attribute]:
+def _attributes(
+    value: object, types: Mapping[str, AttributeType], problems: list[FieldProblem]
+) -> dict[str, Attribute]:
     if not isinstance(value, Mapping):
         problems.append(FieldProblem("attributes", "must be an object"))
         return {}
@@ -89,7 +100,7 @@ def _attributes(value: object, problems: list[FieldProblem]) -> dict[str, Attrib
         if not isinstance(name, str) or not is_attribute_name(name):
             problems.append(FieldProblem("attributes", _BAD_NAME))
             continue
-        reason = _attribute_problem(content)
+        reason = _attribute_problem(content) or type_problem(content, types.get(name))
         if reason:
             problems.append(FieldProblem(f"attributes.{name}", reason))
         else:
@@ -132,9 +143,17 @@ def _tags(value: object, problems: list[FieldProblem]) -> tuple[str, ...]:
 def _text_problem(text: str, limit: int) -> str:
     if len(text) > limit:
         return f"is longer than {limit} characters"
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if "\0" in text or not _has_utf8(text):
         return "has a character that is no text (NUL or half of a pair)"
     return ""
+
+
+def _has_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _locale(value: object, problems: list[FieldProblem]) -> str:
@@ -164,6 +183,21 @@ def _time_zone(value: object, problems: list[FieldProblem]) -> str:
         problems.append(FieldProblem("time_zone", reason))
         return ""
     return text
+
+
+def known_locale(text: str) -> str:
+    """The locale in its one form; empty if the text is none."""
+    return _locale(text, [])
+
+
+def known_time_zone(text: str) -> str:
+    """The zone of that name in whatever case, `America/New_york` too; empty if there is none."""
+    return _zones_by_name().get(text.strip().lower(), "")
+
+
+@cache
+def _zones_by_name() -> Mapping[str, str]:
+    return {zone.lower(): zone for zone in _zones()}
 
 
 @cache

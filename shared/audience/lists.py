@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from shared.audience.model import MailingList
@@ -93,6 +93,22 @@ def list_problems(
         except NotFound:
             problems.append(FieldProblem(f"lists.{index}", "is no list of this workspace"))
     return tuple(problems)
+
+
+def known_lists(lists: ListStore, workspace: str) -> Callable[[str], bool]:
+    """Whether the workspace has a list of that id; each is looked up once."""
+    known: dict[str, bool] = {}
+
+    def is_known(list_id: str) -> bool:
+        if list_id not in known:
+            try:
+                lists.get(workspace, list_id)
+                known[list_id] = True
+            except NotFound:
+                known[list_id] = False
+        return known[list_id]
+
+    return is_known
 
 
 def _checked(mailing_list: MailingList) -> MailingList:

@@ -40,7 +40,11 @@ class Subscriber:
     copy of the suppression list's entry for this person, kept here so that the
     check at the moment of sending is one read. `deleted` hides a person until
     the job has removed everything. `imported_by` is the job that last wrote
-    this person, if an import ever did: where the data came from.
+    this person, if an import ever did: where the data came from. `quality` names
+    what was odd about the address when it was last taken in (see
+    `shared.audience.quality`). `previous` are the ids of addresses she had
+    before. An old id keeps an empty, `deleted` record that `moved_to` leads on
+    from.
     """
 
     id: str
@@ -57,6 +61,9 @@ class Subscriber:
     deleted: bool = False
     version: int = 0
     imported_by: str = ""
+    quality: tuple[str, ...] = ()
+    previous: tuple[str, ...] = ()
+    moved_to: str = ""
 
     def to_item(self) -> dict[str, object]:
         """Plain JSON, as stored and as `RecipientReader` gives it; nothing left out but blanks."""
@@ -75,6 +82,9 @@ class Subscriber:
             "deleted": self.deleted or None,
             "version": self.version,
             "imported_by": self.imported_by,
+            "quality": list(self.quality),
+            "previous": list(self.previous),
+            "moved_to": self.moved_to,
         }
         return {key: value for key, value in item.items() if value not in (None, "", [], {})}
 
@@ -86,7 +96,7 @@ class Subscriber:
         return cls(
             id=str(plain["id"]),
             workspace=str(plain["workspace"]),
-            address=str(plain["address"]),
+            address=str(plain.get("address", "")),
             created_at=from_iso(str(plain["created_at"])),
             updated_at=from_iso(str(plain["updated_at"])),
             lists={k: ListState(str(v)) for k, v in _mapping(plain, "lists").items()},
@@ -98,6 +108,9 @@ class Subscriber:
             deleted=bool(plain.get("deleted", False)),
             version=int(str(plain.get("version", 0))),
             imported_by=str(plain.get("imported_by", "")),
+            quality=tuple(plain.get("quality", ())),  # type: ignore[arg-type]  # JSON of our own
+            previous=tuple(plain.get("previous", ())),  # type: ignore[arg-type]  # JSON of our own
+            moved_to=str(plain.get("moved_to", "")),
         )
 
 

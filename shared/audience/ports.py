@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.audience.model import MailingList, Subscriber, Suppression
@@ -58,8 +60,18 @@ class MembershipStore(Protocol):
     index may name somebody too many and never too few.
     """
 
-    def add(self, workspace: str, list_id: str, subscriber_ids: Iterable[str]) -> None:
-        """Adds members, in batches; adding one twice changes nothing."""
+    def add(
+        self,
+        workspace: str,
+        list_id: str,
+        subscriber_ids: Iterable[str],
+        *,
+        until: datetime | None = None,
+    ) -> None:
+        """Adds members, in batches; adding one twice changes nothing.
+
+        `until` is when they are forgotten: a snapshot's members are, a list's are not.
+        """
         ...
 
     def remove(self, workspace: str, list_id: str, subscriber_id: str) -> None:
@@ -143,9 +155,71 @@ class BlobStore(Protocol):
         """A range of a file, shorter at its end and empty beyond it. Raises NotFound."""
         ...
 
+    def size(self, key: str) -> int:
+        """Bytes of a file. Raises NotFound."""
+        ...
+
+
+class LargeFileStore(BlobStore, Protocol):
+    """Files that are too large to hold: written part by part, up- and downloaded by link."""
+
+    def begin(self, key: str, *, content_type: str) -> str:
+        """Begins a file of parts; gives the id of the writing. It shows only when finished."""
+        ...
+
+    def put_part(self, key: str, writing: str, number: int, body: bytes) -> str:
+        """Writes part `number`, from 1 on; gives its tag. Writing one again replaces it.
+
+        All but the last need `MIN_PART_BYTES`, and there may be 10,000.
+
+        Raises:
+            NotFound: that writing is finished, or was given up after a day.
+        """
+        ...
+
+    def finish(self, key: str, writing: str, tags: Sequence[str]) -> None:
+        """Makes one file of the parts in their order; finishing again changes nothing."""
+        ...
+
+    def upload_form(self, key: str, *, max_bytes: int, valid: timedelta) -> UploadForm:
+        """A form by which anybody who holds it can put this one file, of 1 to `max_bytes`."""
+        ...
+
+    def download_link(self, key: str, *, name: str, valid: timedelta) -> str:
+        """A URL by which anybody who holds it can get this one file, saved as `name`."""
+        ...
+
+
+MIN_PART_BYTES = 5 * 1024 * 1024
+"""Amazon S3's "multipart upload limits"."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """Send `fields` and then the file, as field `file`, to `url` by POST multipart/form-data."""
+
+    url: str
+    fields: Mapping[str, str]
+
+
+class MxLookup(Protocol):
+    """Asks the DNS who takes in a domain's mail."""
+
+    def mx(self, domain: str) -> list[str]:
+        """Names of the hosts in lower case, the preferred first; none if nobody takes it.
+
+        A domain without MX records that has an address takes its mail itself
+        (RFC 5321, 5.1); one with a null MX takes none (RFC 7505). `domain` is ASCII.
+
+        Raises:
+            DependencyUnavailable: no resolver answered within the adapter's time.
+            ConfigurationError: there is no resolver.
+        """
+        ...
+
 
 class AudienceReader(Protocol):
-    """Who a campaign is for: what the planner needs of lists."""
+    """Who a campaign is for: what the planner needs of lists and snapshots."""
 
     def members(
         self,
@@ -157,4 +231,8 @@ class AudienceReader(Protocol):
         consistent: bool = True,
     ) -> Iterator[str]:
         """As `MembershipStore.members`."""
+        ...
+
+    def among(self, workspace: str, list_id: str, subscriber_ids: Sequence[str]) -> set[str]:
+        """Those of `subscriber_ids` who are members; whoever was just added may lack."""
         ...

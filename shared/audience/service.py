@@ -10,7 +10,7 @@ from shared.audience.addresses import normalise
 from shared.audience.consent import ConsentService
 from shared.audience.fields import Fields, read_fields, size_problems
 from shared.audience.lists import list_problems
-from shared.audience.merging import MergePolicy, joins, merged
+from shared.audience.merging import MergePolicy, joins, merged, subscribing
 from shared.audience.model import (
     Attribute,
     ListState,
@@ -18,8 +18,16 @@ from shared.audience.model import (
     Suppression,
     SuppressionReason,
 )
-from shared.audience.ports import ListStore, MembershipStore, SubscriberStore, SuppressionStore
-from shared.audience.writes import rewrite
+from shared.audience.ports import (
+    ListStore,
+    MembershipStore,
+    MxLookup,
+    SubscriberStore,
+    SuppressionStore,
+)
+from shared.audience.quality import AddressQuality
+from shared.audience.settings import AudienceSettingsStore
+from shared.audience.writes import present_id, rewrite
 from shared.clock import Clock, to_iso
 from shared.errors import (
     AlreadyExists,
@@ -70,6 +78,8 @@ class SubscriberService:
         memberships: MembershipStore,
         suppressions: SuppressionStore,
         lists: ListStore,
+        settings: AudienceSettingsStore,
+        mx: MxLookup,
         ids: SubscriberIds,
         clock: Clock,
         jobs: JobStore,
@@ -79,6 +89,8 @@ class SubscriberService:
         self._subscribers = subscribers
         self._memberships = memberships
         self._lists = lists
+        self._settings = settings
+        self._mx = mx
         self._ids = ids
         self._clock = clock
         self._jobs = jobs
@@ -97,10 +109,10 @@ class SubscriberService:
             AlreadyExists: there is a person of that address.
             WrongState: she is being deleted at this moment.
         """
-        subscriber_id, address, fields = self._read(workspace, draft)
-        if self._present(workspace, subscriber_id):
+        person, _ = self._read(workspace, draft)
+        if self._present(person):
             raise AlreadyExists(_EXISTS)
-        return self._add(workspace, subscriber_id, address, fields, draft.list_ids)
+        return self._add(person)
 
     def upsert(self, workspace: str, draft: SubscriberDraft) -> tuple[Subscriber, bool]:
         """Adds a person, or merges the draft into the one there is; True if she is new.
@@ -113,25 +125,31 @@ class SubscriberService:
             WrongState: she is being deleted at this moment.
             StaleWrite: others kept changing her; try again.
         """
-        subscriber_id, address, fields = self._read(workspace, draft)
-        present = self._present(workspace, subscriber_id)
+        new, fields = self._read(workspace, draft)
+        present = self._present(new)
         if present is None:
             try:
-                return self._add(workspace, subscriber_id, address, fields, draft.list_ids), True
+                return self._add(new), True
             except AlreadyExists:
-                present = self._subscribers.get(workspace, subscriber_id)
+                present = self._subscribers.get(workspace, new.id)
 
         def merge(person: Subscriber) -> Subscriber:
-            for list_id in joins(person, draft.list_ids):
-                self._memberships.add(workspace, list_id, [subscriber_id])
-            changed = merged(person, fields, draft.list_ids, MergePolicy.MERGE)
-            return self._dated(person, changed)
+            for list_id in joins(person, new.lists):
+                self._memberships.add(workspace, list_id, [new.id])
+            changed = merged(person, fields, new.lists, MergePolicy.MERGE)
+            return self._dated(person, replace(changed, quality=new.quality))
 
-        return rewrite(self._subscribers, workspace, subscriber_id, merge, known=present), False
+        return rewrite(self._subscribers, workspace, new.id, merge, known=present), False
 
     def get(self, workspace: str, subscriber_id: str) -> Subscriber:
-        """Raises NotFound."""
-        return self._subscribers.get(workspace, subscriber_id)
+        """The person; an id of a former address leads on to her. Raises NotFound."""
+        try:
+            return self._subscribers.get(workspace, subscriber_id)
+        except NotFound:
+            present = present_id(self._subscribers, workspace, subscriber_id)
+            if present == subscriber_id:
+                raise
+            return self._subscribers.get(workspace, present)
 
     def find(self, workspace: str, address: str) -> Subscriber:
         """The person of an address, however it is written.
@@ -156,6 +174,7 @@ class SubscriberService:
             patch.tags,
             patch.locale,
             patch.time_zone,
+            types=self._settings.get(workspace).attributes,
         )
         removed = {name for name, value in given.items() if value is None}
 
@@ -178,13 +197,16 @@ class SubscriberService:
         """Hides the person at once and has a job remove everything; returns the job's id.
 
         The job is queued before the person is hidden, so a crash in between
-        leaves nobody hidden for ever. Her entry on the suppression list stays.
+        leaves nobody hidden for ever. Her entry on the suppression list stays. An
+        id of a former address is deleted alone, which frees that address.
 
         Raises:
             NotFound: there is no such person.
             StaleWrite: the job will delete her, but she is not hidden yet.
         """
-        present = self._subscribers.get(workspace, subscriber_id)
+        present = self._subscribers.get_many(workspace, [subscriber_id]).get(subscriber_id)
+        if present is None or (present.deleted and (present.address or not present.moved_to)):
+            raise NotFound("subscriber", subscriber_id)
         job = Job(
             id=self._resource_ids.new(JOB),
             workspace=workspace,
@@ -194,6 +216,8 @@ class SubscriberService:
         )
         self._jobs.create(job)
         self._job_queue.enqueue(workspace, job.id)
+        if present.deleted:
+            return job.id
         with contextlib.suppress(NotFound):  # the job was quicker
             rewrite(
                 self._subscribers,
@@ -270,56 +294,62 @@ class SubscriberService:
         """Lets the person be mailed again, see `ConsentService.unsuppress`. Raises NotFound."""
         return self._consent.unsuppress(workspace, subscriber_id)
 
-    def _read(self, workspace: str, draft: SubscriberDraft) -> tuple[str, str, Fields]:
+    def _read(self, workspace: str, draft: SubscriberDraft) -> tuple[Subscriber, Fields]:
+        """The person that the draft would make, and its fields."""
+        settings = self._settings.get(workspace)
         problems: list[FieldProblem] = []
         address, fields = "", Fields()
+        quality: tuple[str, ...] = ()
         try:
             address = normalise(draft.email)
+            quality = AddressQuality(settings, self._mx).flags(address)
         except InvalidInput as error:
             problems += error.problems
         try:
-            fields = read_fields(draft.attributes, draft.tags, draft.locale, draft.time_zone)
+            fields = read_fields(
+                draft.attributes,
+                draft.tags,
+                draft.locale,
+                draft.time_zone,
+                types=settings.attributes,
+            )
         except InvalidInput as error:
             problems += error.problems
         problems += list_problems(self._lists, workspace, draft.list_ids)
         if problems:
             raise InvalidInput(problems)
-        return self._ids.of(workspace, address), address, fields
-
-    def _present(self, workspace: str, subscriber_id: str) -> Subscriber | None:
-        person = self._subscribers.get_many(workspace, [subscriber_id]).get(subscriber_id)
-        if person and person.deleted:
-            raise WrongState("this person is being deleted; try again in a minute")
-        return person
-
-    def _add(
-        self,
-        workspace: str,
-        subscriber_id: str,
-        address: str,
-        fields: Fields,
-        list_ids: tuple[str, ...],
-    ) -> Subscriber:
         now = self._clock.now()
         person = Subscriber(
-            id=subscriber_id,
+            id=self._ids.of(workspace, address),
             workspace=workspace,
             address=address,
             created_at=now,
             updated_at=now,
-            lists=dict.fromkeys(list_ids, ListState.SUBSCRIBED),
+            lists=subscribing(draft.list_ids),
             attributes=fields.attributes,
             tags=fields.tags,
             locale=fields.locale,
             time_zone=fields.time_zone,
+            quality=quality,
         )
+        return person, fields
+
+    def _present(self, new: Subscriber) -> Subscriber | None:
+        person = self._subscribers.get_many(new.workspace, [new.id]).get(new.id)
+        if person and person.moved_to:
+            raise AlreadyExists(_MOVED)
+        if person and person.deleted:
+            raise WrongState("this person is being deleted; try again in a minute")
+        return person
+
+    def _add(self, person: Subscriber) -> Subscriber:
         for list_id in person.lists:
-            self._memberships.add(workspace, list_id, [subscriber_id])
+            self._memberships.add(person.workspace, list_id, [person.id])
         try:
             stored = self._subscribers.put(person)
         except StaleWrite as error:
             raise AlreadyExists(_EXISTS) from error
-        return self._consent.copy_suppression(workspace, subscriber_id, known=stored)
+        return self._consent.copy_suppression(person.workspace, person.id, known=stored)
 
     def _dated(self, before: Subscriber, after: Subscriber) -> Subscriber:
         """With the time of the change, if there is one."""
@@ -327,3 +357,4 @@ class SubscriberService:
 
 
 _EXISTS = "there is a person of that address already; update that one"
+_MOVED = "that is the former address of a person, who has another one now; use that one"

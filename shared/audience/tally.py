@@ -39,10 +39,14 @@ class Tally:
         """Rows whose outcome is known."""
         return self.created + self.updated + self.unchanged + self.duplicates + self.rejected
 
-    def progress(self) -> dict[str, Any]:
-        """Plain JSON for `Job.progress`, with `percent` of the rows that are settled."""
-        percent = 100 * self.settled // self.rows if self.rows else 0
-        return {**asdict(self), "percent": percent}
+    def progress(self, read: float = 1.0) -> dict[str, Any]:
+        """Plain JSON for `Job.progress`. `read` is the share of the file that was read.
+
+        `percent` is half by that and half by the rows whose outcome is known
+        once all are read.
+        """
+        settled = self.settled / self.rows if self.rows and read >= 1 else 0.0
+        return {**asdict(self), "percent": int(50 * min(read, 1.0) + 50 * settled)}
 
     @classmethod
     def of(cls, progress: Mapping[str, Any]) -> Tally:

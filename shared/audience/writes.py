@@ -12,6 +12,20 @@ ATTEMPTS = 8
 """Each lost attempt means that another writer got through, so few are ever needed."""
 
 
+_MOST_MOVES = 10
+
+
+def present_id(subscribers: SubscriberStore, workspace: str, subscriber_id: str) -> str:
+    """The id that the person has now, if this one is of a former address; else this very id."""
+    present = subscriber_id
+    for _ in range(_MOST_MOVES):
+        person = subscribers.get_many(workspace, [present]).get(present)
+        if person is None or not person.moved_to:
+            break
+        present = person.moved_to
+    return present
+
+
 def rewrite(
     subscribers: SubscriberStore,
     workspace: str,

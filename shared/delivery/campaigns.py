@@ -11,10 +11,11 @@ from typing import Any
 
 from shared import ids as kinds
 from shared.analytics.ports import CounterStore
-from shared.audience.ports import SHARDS, ListStore, MembershipStore
+from shared.audience.segments.audiences import Audiences, audience_problems
+from shared.audience.segments.model import Audience
 from shared.clock import Clock
 from shared.content.ports import TemplateStore
-from shared.delivery.guarding import check_size, estimate
+from shared.delivery.guarding import check_size
 from shared.delivery.model import CHUNK_SIZE, Campaign
 from shared.delivery.moving import move
 from shared.delivery.pacing import FASTEST, SLOWEST
@@ -43,12 +44,13 @@ _MAX_SEED_WAIT = 7 * 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class CampaignDraft:
-    """What a user says of a campaign."""
+    """What a user says of a campaign: whom it is for by `list_ids` or by `audience`."""
 
     name: str
     sender: Mailbox
     template_id: str
-    list_ids: tuple[str, ...]
+    list_ids: tuple[str, ...] = ()
+    audience: Audience | None = None
     reply_to: Mailbox | None = None
     tags: tuple[str, ...] = ()
     schedule: Schedule = ANY_TIME
@@ -67,8 +69,7 @@ class CampaignService:
         ledger: LedgerStore,
         counters: CounterStore,
         templates: TemplateStore,
-        lists: ListStore,
-        memberships: MembershipStore,
+        audiences: Audiences,
         settings: SettingsStore,
         sender_check: SenderCheck,
         jobs: JobStore,
@@ -80,8 +81,7 @@ class CampaignService:
         self._ledger = ledger
         self._counters = counters
         self._templates = templates
-        self._lists = lists
-        self._memberships = memberships
+        self._audiences = audiences
         self._settings = settings
         self._sender_check = sender_check
         self._jobs = jobs
@@ -105,6 +105,7 @@ class CampaignService:
             sender=draft.sender,
             template_id=draft.template_id,
             list_ids=draft.list_ids,
+            audience=draft.audience,
             reply_to=draft.reply_to,
             tags=draft.tags,
             schedule=draft.schedule,
@@ -144,6 +145,7 @@ class CampaignService:
                 sender=draft.sender,
                 template_id=draft.template_id,
                 list_ids=draft.list_ids,
+                audience=draft.audience,
                 reply_to=draft.reply_to,
                 tags=draft.tags,
                 schedule=draft.schedule,
@@ -160,8 +162,9 @@ class CampaignService:
 
         Raises:
             WrongState: it was launched before, or cancelled.
-            InvalidInput: the sender is not verified, the template or a list is
-                unknown, nobody is on the lists, or its times cannot be kept.
+            InvalidInput: the sender is not verified, the template, a list, a
+                segment or a snapshot is unknown, nobody is in the audience, or
+                its times cannot be kept.
             ConfirmationRequired: it would go to more people than the workspace
                 lets pass without a number that was confirmed.
         """
@@ -174,9 +177,7 @@ class CampaignService:
         settings = self._settings.get(workspace)
         schedule = campaign.schedule.with_defaults(settings.time_zone, settings.quiet_hours)
         campaign = replace(campaign, schedule=schedule)
-        template_version = self._check_launch(campaign, now)
-        lists = campaign.list_ids + ((campaign.seed_list,) if campaign.seed_list else ())
-        recipients = estimate(self._memberships, workspace, lists)
+        template_version, recipients = self._check_launch(campaign, now)
         check_size(recipients, settings.confirm_above, confirmed_recipients)
         job = Job(
             id=kinds.to_text(kinds.JOB, kinds.to_bytes(campaign.id)),
@@ -262,42 +263,49 @@ class CampaignService:
             ),
         }
 
-    def _check_launch(self, campaign: Campaign, now: datetime) -> int:
-        """The newest version of the template. Raises InvalidInput."""
+    def _check_launch(self, campaign: Campaign, now: datetime) -> tuple[int, int]:
+        """The newest version of the template, and about how many recipients.
+
+        Raises InvalidInput.
+        """
         self._sender_check.check_sender(campaign.workspace, campaign.sender.address)
         problems = check_schedule(campaign.schedule, now)
-        for place, list_id in enumerate(campaign.list_ids):
-            try:
-                self._lists.get(campaign.workspace, list_id)
-            except NotFound:
-                problems.append(FieldProblem(f"lists.{place}", f"there is no list {list_id!r}"))
-        version = 0
+        version, recipients = 0, 0
         try:
             version = self._templates.get(campaign.workspace, campaign.template_id).version
         except NotFound:
             problems.append(
                 FieldProblem("template", f"there is no template {campaign.template_id!r}")
             )
-        if not problems and not self._count(campaign.workspace, campaign.list_ids, 1):
-            problems.append(FieldProblem("lists", "have no members; add subscribers first"))
         if campaign.seed_list:
-            seeds = self._count(campaign.workspace, [campaign.seed_list], CHUNK_SIZE + 1)
-            if not 0 < seeds <= CHUNK_SIZE:
+            seeds = self._audiences.members(campaign.workspace, [campaign.seed_list])
+            if not 0 < sum(1 for _ in islice(seeds, CHUNK_SIZE + 1)) <= CHUNK_SIZE:
                 reason = f"must be a list of 1 to {CHUNK_SIZE} members"
                 problems.append(FieldProblem("seed_list", reason))
+        try:
+            recipients = self._recipients(campaign)
+        except InvalidInput as error:
+            problems += error.problems
         if problems:
             raise InvalidInput(problems)
-        return version
+        return version, recipients
 
-    def _count(self, workspace: str, list_ids: Sequence[str], most: int) -> int:
-        """How many members the lists have, counted up to `most`."""
-        members = (
-            member
-            for list_id in list_ids
-            for shard in range(SHARDS)
-            for member in self._memberships.members(workspace, list_id, shard)
-        )
-        return sum(1 for _ in islice(members, most))
+    def _recipients(self, campaign: Campaign) -> int:
+        """About how many there are. Raises InvalidInput if that is nobody, or unknown."""
+        by_lists = campaign.audience is None
+        at = "lists.{}" if by_lists else "audience.include.{}"
+        chosen = self._audiences.choose(campaign.workspace, campaign.whom, at=at)
+        counted = self._audiences.count(campaign.workspace, chosen)
+        if counted.exact and not counted.people:
+            raise InvalidInput(
+                FieldProblem("lists", "have no members; add subscribers first")
+                if by_lists
+                else FieldProblem("audience", "has nobody in it now; a preview may show why")
+            )
+        if campaign.seed_list:
+            seeded = replace(chosen, lists=(*chosen.lists, campaign.seed_list))
+            counted = self._audiences.count(campaign.workspace, seeded)
+        return counted.people
 
 
 def check_draft(draft: CampaignDraft, now: datetime) -> None:
@@ -312,10 +320,7 @@ def check_draft(draft: CampaignDraft, now: datetime) -> None:
     problems += check_mailbox("sender", draft.sender)
     if draft.reply_to:
         problems += check_mailbox("reply_to", draft.reply_to)
-    if not draft.list_ids:
-        problems.append(FieldProblem("lists", "must name at least one list"))
-    if len(draft.list_ids) > _MAX_LISTS or len(set(draft.list_ids)) < len(draft.list_ids):
-        problems.append(FieldProblem("lists", f"must be at most {_MAX_LISTS}, each named once"))
+    problems += _whom_problems(draft)
     problems += check_tags(draft.tags)
     problems += check_schedule(draft.schedule, now)
     pace = draft.pace_per_hour
@@ -329,6 +334,19 @@ def check_draft(draft: CampaignDraft, now: datetime) -> None:
         problems.append(FieldProblem("seed_wait_minutes", reason))
     if problems:
         raise InvalidInput(problems)
+
+
+def _whom_problems(draft: CampaignDraft) -> list[FieldProblem]:
+    problems = []
+    if draft.audience:
+        problems += audience_problems(draft.audience)
+        if draft.list_ids:
+            problems.append(FieldProblem("lists", "cannot go with audience: include them there"))
+    elif not draft.list_ids:
+        problems.append(FieldProblem("lists", "must name at least one list, or give an audience"))
+    if len(draft.list_ids) > _MAX_LISTS or len(set(draft.list_ids)) < len(draft.list_ids):
+        problems.append(FieldProblem("lists", f"must be at most {_MAX_LISTS}, each named once"))
+    return problems
 
 
 def check_mailbox(field: str, mailbox: Mailbox) -> list[FieldProblem]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, wait
 from datetime import datetime, timedelta
 
+from shared.audience.ports import MxLookup
 from shared.clock import Clock
-from shared.delivery.ports import MxLookup, MxStore
+from shared.delivery.ports import MxStore
 from shared.errors import TidepostError
 from shared.mail import MailboxGroup, mailbox_group
 

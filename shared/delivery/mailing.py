@@ -7,13 +7,14 @@ person may still be mailed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
-from shared.audience.model import ListState, SuppressionReason
+from shared.audience.model import SuppressionReason
 from shared.audience.ports import BlobStore, SuppressionStore
+from shared.audience.segments.model import Consent
 from shared.content.compiled import CompiledTemplate
 from shared.content.model import TemplateSource
 from shared.content.ports import TemplateStore
@@ -108,15 +109,14 @@ class Mailings:
 
         def people(subscribers: tuple[str, ...]) -> list[Person]:
             found = self._recipients.recipients(campaign.workspace, subscribers)
-            list_id = campaign.list_ids[0] if len(campaign.list_ids) == 1 else None
-            token = self._unsubscribe.maker(campaign.workspace, campaign.id, list_id)
+            consent = campaign.consent
+            token = self._unsubscribe.maker(campaign.workspace, campaign.id, consent.only_list)
             common = {"campaign": {"id": campaign.id, "name": campaign.name}}
-            lists = campaign.list_ids
             if campaign.seed_list:
-                lists += (campaign.seed_list,)
+                consent = replace(consent, lists=(*consent.lists, campaign.seed_list))
             url = f"{self._public_url}/u/"
             return [
-                self._subscriber(found.get(subscriber), lists, common, url + token(subscriber))
+                self._subscriber(found.get(subscriber), consent, common, url + token(subscriber))
                 for subscriber in subscribers
             ]
 
@@ -132,7 +132,7 @@ class Mailings:
             people=people,
             schedule=campaign.schedule,
             pace_per_hour=campaign.pace_per_hour,
-            lists=campaign.list_ids,
+            lists=campaign.whom.lists,
         )
 
     def of_message(self, plan: ChunkPlan) -> Mailing:
@@ -207,18 +207,14 @@ class Mailings:
 
     @staticmethod
     def _subscriber(
-        found: Document | None, lists: tuple[str, ...], common: Mapping[str, Any], url: str
+        found: Document | None, consent: Consent, common: Mapping[str, Any], url: str
     ) -> Person:
         if found is None or "deleted" in found:
             return _skipped(ERASED)
         if "suppressed" in found:
             return _skipped(f"suppressed_{found['suppressed']}")
         person = {**_BLANK, **found}
-        states = person["lists"]
-        for list_id in lists:
-            if states.get(list_id) == _SUBSCRIBED:
-                break
-        else:
+        if not consent.given(person["lists"]):
             return _skipped(NOT_SUBSCRIBED)
         address = person["address"]
         subscriber = {
@@ -240,5 +236,4 @@ _KEPT = 64
 _BLANK: Document = {"lists": {}, "attributes": {}, "tags": (), "locale": "", "time_zone": ""}
 """What `Subscriber.to_item` leaves out."""
 
-_SUBSCRIBED = ListState.SUBSCRIBED.value
 _ONE_CLICK = "List-Unsubscribe=One-Click"

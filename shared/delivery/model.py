@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from shared.audience.segments.model import Audience, Consent
 from shared.delivery.schedule import ANY_TIME, Schedule
 from shared.delivery.states import CampaignState, RecipientState
 from shared.mail import Mailbox, MailboxGroup
@@ -31,6 +32,10 @@ class Campaign:
     sooner than `rest_after`, which is set when the seeds go:
     `seed_wait_minutes` later, or when somebody resumes. `brake_base` are the
     counts from which the brake judges, moved on each time it trips.
+
+    Whom it is for is said by `list_ids` or by `audience`, never both, and read
+    from `whom` alone. `agreed` is which subscriptions let them be mailed,
+    known once planning is done.
     """
 
     id: str
@@ -59,7 +64,19 @@ class Campaign:
     seed_wait_minutes: int = 30
     rest_after: datetime | None = None
     brake_base: Mapping[str, int] = field(default_factory=dict)
+    audience: Audience | None = None
+    agreed: Consent | None = None
     version: int = 0
+
+    @property
+    def whom(self) -> Audience:
+        """Whom it is for."""
+        return self.audience or Audience.of_lists(self.list_ids)
+
+    @property
+    def consent(self) -> Consent:
+        """Which subscriptions let a recipient be mailed, seeds by theirs to the seed list too."""
+        return self.agreed or Consent(self.list_ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,32 @@
-"""Planning a launched campaign: its lists become durable chunks of recipients.
+"""Planning a launched campaign: its audience becomes durable chunks of recipients.
 
-Every list keeps its members in the same shards, in the order of ids. So the
-lists are merged shard by shard: each person comes once, in a fixed order, and
-the cursor is one position. Chunk numbers are deterministic and plans are
+The audience is looked up at the first step and stays as it was then, whatever
+is changed meanwhile. It is walked through shard by shard in the order of ids
+(`shared.audience.segments.walking`): each person comes once, in a fixed order,
+and the cursor is one position. Chunk numbers are deterministic and plans are
 written once; a step that is done again finds its plans there and goes on
 behind them. Seeds, if there are any, are chunk 0.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import groupby, islice
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
 
-from shared.audience.ports import SHARDS, AudienceReader
+from shared.audience.segments.audiences import Audiences
+from shared.audience.segments.model import Chosen
 from shared.delivery.model import CHUNK_SIZE, Campaign, ChunkKey, ChunkPlan
 from shared.delivery.moving import move
 from shared.delivery.ports import CampaignStore, LedgerStore
 from shared.delivery.release import FIRST, Releaser
 from shared.delivery.states import CampaignState
+from shared.errors import InvalidInput
 from shared.jobs import Job
 
 CHUNKS_PER_STEP = 20
+LOOKS_PER_STEP = 20_000
+"""People that a step looks at, at the most: a rule may be true of hardly anybody."""
 
 
 class PlanStep:
@@ -32,12 +36,12 @@ class PlanStep:
         self,
         campaigns: CampaignStore,
         ledger: LedgerStore,
-        audience: AudienceReader,
+        audiences: Audiences,
         releaser: Releaser,
     ) -> None:
         self._campaigns = campaigns
         self._ledger = ledger
-        self._audience = audience
+        self._audiences = audiences
         self._releaser = releaser
 
     def run(self, job: Job) -> Job:
@@ -47,71 +51,123 @@ class PlanStep:
             self._releaser.release(campaign, settled=0, share=FIRST)
         if campaign.state is not CampaignState.PLANNING:
             return job.advanced(cursor=job.cursor, progress=job.progress, done=True)
-        number, recipients = job.cursor.get("chunk", 0), job.cursor.get("recipients", 0)
-        position = job.cursor.get("position", {"shard": 0, "after": None})
         seeds: frozenset[str] = frozenset()
         if campaign.seed_list:
             seeds = self._seeds(campaign, campaign.seed_list)
             if not seeds:
-                reason = "the seed list has no members"
-                move(self._campaigns, campaign, CampaignState.FAILED, reason)
-                return job.advanced(cursor=job.cursor, progress=job.progress, done=True)
-            if number == 0:
-                number, recipients = 1, len(seeds)
-        people = self._from(campaign, position, seeds)
-        for _ in range(CHUNKS_PER_STEP):
-            ids = tuple(islice(people, CHUNK_SIZE))
-            if not ids:
-                self._finish(campaign, number, recipients)
-                progress = {"chunks": number, "recipients": recipients}
-                return job.advanced(cursor=job.cursor, progress=progress, done=True)
-            last = ids[-1]
-            plan = ChunkPlan(
-                key=ChunkKey(campaign.workspace, campaign.id, number),
-                subscribers=tuple(subscriber for _, subscriber in ids),
-                resume={"shard": last[0], "after": last[1]},
-            )
-            stored = self._ledger.put_plan(plan)
-            position = dict(stored.resume)
-            if position != plan.resume:  # planned before, when the lists had other members
-                people = self._from(campaign, position, seeds)
-            recipients += len(stored.subscribers)
-            number += 1
-        cursor = {"chunk": number, "recipients": recipients, "position": position}
-        return job.advanced(cursor=cursor, progress={"chunks": number, "recipients": recipients})
+                return self._failed(job, campaign, "the seed list has no members")
+        try:
+            at = self._begun(job, campaign, len(seeds))
+        except InvalidInput as error:
+            return self._failed(job, campaign, f"the audience cannot be had: {error}")
+        done = self._plan(campaign, at, seeds)
+        if done:
+            self._finish(campaign, at)
+        progress = {"chunks": at.chunk, "recipients": at.recipients}
+        return job.advanced(cursor=at.to_cursor(), progress=progress, done=done)
+
+    def _begun(self, job: Job, campaign: Campaign, seeds: int) -> _At:
+        """Where the cursor says, or the beginning. Raises InvalidInput."""
+        if "chosen" in job.cursor:
+            return _At.from_cursor(job.cursor)
+        chosen = self._audiences.choose(campaign.workspace, campaign.whom)
+        if "position" in job.cursor:  # of a release that knew lists alone
+            return _At.from_cursor({**job.cursor, "chosen": chosen.to_item(), "waiting": []})
+        return _At(chosen, 1 if seeds else 0, seeds, [])
+
+    def _plan(self, campaign: Campaign, at: _At, seeds: frozenset[str]) -> bool:
+        """Moves `at` on; True once everybody was looked at."""
+        looks = self._audiences.looks(campaign.workspace, at.chosen, shard=at.shard, after=at.after)
+        looked_at = written = 0
+        while written < CHUNKS_PER_STEP and looked_at < LOOKS_PER_STEP:
+            look = next(looks, None)
+            if look:
+                looked_at += 1
+                at.shard, at.after, belongs = look
+                if belongs and at.after not in seeds:
+                    at.waiting.append(at.after)
+                if len(at.waiting) < CHUNK_SIZE:
+                    continue
+            elif not at.waiting:
+                return True
+            written += 1
+            if not self._write(campaign, at):
+                looks = self._audiences.looks(
+                    campaign.workspace, at.chosen, shard=at.shard, after=at.after
+                )
+        return False
+
+    def _write(self, campaign: Campaign, at: _At) -> bool:
+        """Writes the plan of who is waiting; False if there was another, behind which to go on."""
+        mine = ChunkPlan(
+            key=ChunkKey(campaign.workspace, campaign.id, at.chunk),
+            subscribers=tuple(at.waiting),
+            resume={"shard": at.shard, "after": at.after},
+        )
+        stored = self._ledger.put_plan(mine)
+        at.shard, at.after = stored.resume["shard"], stored.resume["after"]
+        at.chunk += 1
+        at.recipients += len(stored.subscribers)
+        at.waiting = []
+        return stored.resume == mine.resume
 
     def _seeds(self, campaign: Campaign, seed_list: str) -> frozenset[str]:
         """Who is in chunk 0, which is planned if it is not: whoever is on the seed list then."""
-        members = (
-            member
-            for shard in range(SHARDS)
-            for member in self._audience.members(campaign.workspace, seed_list, shard)
-        )
         key = ChunkKey(campaign.workspace, campaign.id, 0)
+        members = self._audiences.members(campaign.workspace, [seed_list])
         ids = tuple(islice(members, CHUNK_SIZE))
         return frozenset(self._ledger.put_plan(ChunkPlan(key, ids)).subscribers if ids else ())
 
-    def _from(
-        self, campaign: Campaign, position: dict[str, object], seeds: frozenset[str]
-    ) -> Iterator[tuple[int, str]]:
-        """Shard and id of everybody else on any of the lists, from behind a position on."""
-        first, after = int(str(position["shard"])), position["after"]
-        for shard in range(first, SHARDS):
-            start = str(after) if shard == first and after else None
-            merged = heapq.merge(
-                *(
-                    self._audience.members(campaign.workspace, list_id, shard, after=start)
-                    for list_id in campaign.list_ids
-                )
+    def _finish(self, campaign: Campaign, at: _At) -> None:
+        if not at.recipients:
+            reason = (
+                "the lists have no members" if campaign.list_ids else "nobody is in the audience"
             )
-            for subscriber, _ in groupby(merged):
-                if subscriber not in seeds:
-                    yield shard, subscriber
-
-    def _finish(self, campaign: Campaign, chunks: int, recipients: int) -> None:
-        if not recipients:
-            move(self._campaigns, campaign, CampaignState.FAILED, "the lists have no members")
+            move(self._campaigns, campaign, CampaignState.FAILED, reason)
             return
-        planned = self._campaigns.save(replace(campaign, chunks=chunks, recipients=recipients))
+        planned = self._campaigns.save(
+            replace(
+                campaign,
+                chunks=at.chunk,
+                recipients=at.recipients,
+                agreed=at.chosen.consent,
+            )
+        )
         sending = move(self._campaigns, planned, CampaignState.SENDING)
         self._releaser.release(sending, settled=0, share=FIRST)
+
+    def _failed(self, job: Job, campaign: Campaign, reason: str) -> Job:
+        move(self._campaigns, campaign, CampaignState.FAILED, reason)
+        return job.advanced(cursor=job.cursor, progress=job.progress, done=True)
+
+
+@dataclass(slots=True)
+class _At:
+    """How far planning is: the next chunk, who was looked at last, and who waits for a chunk."""
+
+    chosen: Chosen
+    chunk: int
+    recipients: int
+    waiting: list[str]
+    shard: int = 0
+    after: str | None = None
+
+    def to_cursor(self) -> dict[str, Any]:
+        return {
+            "chosen": self.chosen.to_item(),
+            "chunk": self.chunk,
+            "recipients": self.recipients,
+            "position": {"shard": self.shard, "after": self.after},
+            "waiting": self.waiting,
+        }
+
+    @classmethod
+    def from_cursor(cls, cursor: dict[str, Any]) -> _At:
+        return cls(
+            Chosen.from_item(cursor["chosen"]),
+            cursor["chunk"],
+            cursor["recipients"],
+            list(cursor["waiting"]),
+            cursor["position"]["shard"],
+            cursor["position"]["after"],
+        )

@@ -70,19 +70,6 @@ class MessageSearch(Protocol):
         ...
 
 
-class MxLookup(Protocol):
-    """Asks the DNS who takes in a domain's mail."""
-
-    def mx(self, domain: str) -> list[str]:
-        """Names of the hosts in lower case, the preferred first; none if the domain has none.
-
-        Raises:
-            DependencyUnavailable: no resolver answered within half a second.
-            ConfigurationError: there is no resolver.
-        """
-        ...
-
-
 class MxStore(Protocol):
     """Keeps what MX records said, for all workers."""
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from shared.audience.ports import UploadForm
 from shared.errors import ConfigurationError, DependencyUnavailable, NotFound
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_OPERATOR_MUST_ACT = frozenset({"AccessDenied", "NoSuchBucket", "InvalidAccessKeyId"})
+_OPERATOR_MUST_ACT = frozenset({"AccessDenied", "403", "NoSuchBucket", "InvalidAccessKeyId"})
 
 
 class S3Blobs:
-    """`BlobStore` over one bucket.
+    """`BlobStore` and `LargeFileStore` over one bucket.
 
     The function's role needs `s3:ListBucket` as well: without it S3 answers a
     missing file with AccessDenied, which is taken for a wrong set-up.
@@ -47,13 +49,76 @@ class S3Blobs:
         except _BeyondTheEnd:
             return b""
 
+    def size(self, key: str) -> int:
+        """As the port says."""
+        with self._speaking_our_errors(key):
+            return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+
+    def begin(self, key: str, *, content_type: str) -> str:
+        """As the port says."""
+        with self._speaking_our_errors(key):
+            answer = self._client.create_multipart_upload(
+                Bucket=self._bucket, Key=key, ContentType=content_type
+            )
+            return answer["UploadId"]
+
+    def put_part(self, key: str, writing: str, number: int, body: bytes) -> str:
+        """As the port says."""
+        try:
+            with self._speaking_our_errors(key):
+                answer = self._client.upload_part(
+                    Bucket=self._bucket, Key=key, UploadId=writing, PartNumber=number, Body=body
+                )
+                return answer["ETag"]
+        except _NoSuchWriting as error:
+            raise NotFound("file that is being written", key) from error
+
+    def finish(self, key: str, writing: str, tags: Sequence[str]) -> None:
+        """As the port says: S3 forgets a writing once it is finished, and the file is there."""
+        parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, start=1)]
+        try:
+            with self._speaking_our_errors(key):
+                self._client.complete_multipart_upload(
+                    Bucket=self._bucket,
+                    Key=key,
+                    UploadId=writing,
+                    MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item]  # of plain dicts
+                )
+        except _NoSuchWriting:
+            self.size(key)
+
+    def upload_form(self, key: str, *, max_bytes: int, valid: timedelta) -> UploadForm:
+        """As the port says. Made without a request; the policy names the key exactly."""
+        form = self._client.generate_presigned_post(
+            self._bucket,
+            key,
+            Conditions=[["content-length-range", 1, max_bytes]],
+            ExpiresIn=int(valid.total_seconds()),
+        )
+        return UploadForm(form["url"], form["fields"])
+
+    def download_link(self, key: str, *, name: str, valid: timedelta) -> str:
+        """As the port says. Made without a request."""
+        return self._client.generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": key,
+                "ResponseContentDisposition": f'attachment; filename="{name}"',
+            },
+            ExpiresIn=int(valid.total_seconds()),
+        )
+
     @contextmanager
     def _speaking_our_errors(self, key: str) -> Iterator[None]:
         try:
             yield
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code == "NoSuchKey":
+            if code == "NoSuchUpload":
+                raise _NoSuchWriting from error
+            # HEAD has no body to say more in than its status.
+            if code in {"NoSuchKey", "404"}:
                 raise NotFound("file", key) from error
             if code == "InvalidRange":
                 raise _BeyondTheEnd from error
@@ -70,6 +135,10 @@ class S3Blobs:
                 f"S3 did not answer for bucket {self._bucket} ({type(error).__name__}); "
                 "try again later"
             ) from error
+
+
+class _NoSuchWriting(Exception):
+    """S3 knows no such multipart upload, or no more."""
 
 
 class _BeyondTheEnd(Exception):

@@ -10,6 +10,7 @@ import orjson
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
+from shared.audience.segments.model import Audience, Consent
 from shared.clock import from_iso, to_iso
 from shared.delivery.model import Campaign
 from shared.delivery.schedule import Schedule
@@ -125,6 +126,10 @@ def _read(item: CampaignItem) -> Campaign:
         brake_base=doc.get("brake_base", {}),
         retry_job=doc.get("retry_job", ""),
         retried_at=from_iso(doc["retried_at"]) if doc.get("retried_at") else None,
+        audience=Audience.from_item(doc["audience"]) if doc.get("audience") else None,
+        agreed=Consent(tuple(doc["agreed"]["lists"]), doc["agreed"]["any_list"])
+        if doc.get("agreed")
+        else None,
         version=int(item.version),
     )
 
@@ -134,6 +139,7 @@ def _item(campaign: Campaign) -> CampaignItem:
     for name in ("id", "workspace", "version"):
         del doc[name]
     doc["schedule"] = campaign.schedule.to_item()
+    doc["audience"] = campaign.audience.to_item() if campaign.audience else None
     for name in ("created_at", "launched_at", "finished_at", "retried_at", "rest_after"):
         doc[name] = to_iso(doc[name]) if doc[name] else None
     return CampaignItem(

@@ -40,8 +40,11 @@ class Clients:
 
     @cached_property
     def s3(self) -> S3Client:
-        """For `S3Blobs`. Buckets stand in the path if there is an endpoint of one's own."""
-        config = self.config
+        """For `S3Blobs`. Buckets stand in the path if there is an endpoint of one's own.
+
+        Links and forms are signed with version 4: S3 takes no other in newer regions.
+        """
+        config = self.config.merge(Config(signature_version="s3v4"))
         if self._endpoint_url:
             config = config.merge(Config(s3={"addressing_style": "path"}))
         return self.session.client("s3", endpoint_url=self._endpoint_url, config=config)

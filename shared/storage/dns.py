@@ -18,7 +18,7 @@ TIMEOUT_S = 2.0
 LIFETIME_S = 5.0
 """For the whole lookup, retries included."""
 MX_LIFETIME_S = 0.5
-"""For the whole lookup of MX records, which a chunk of mail waits for."""
+"""For one question about who takes a domain's mail, which a chunk of mail waits for."""
 
 
 class DnsTxt:
@@ -40,6 +40,8 @@ class DnsTxt:
 class DnsMx:
     """`MxLookup`. `servers` as for `DnsTxt`. Threads may share it.
 
+    Each of the at most three questions about a domain takes `MX_LIFETIME_S` at the most.
+
     Raises:
         ConfigurationError: a server is not written so.
     """
@@ -48,11 +50,17 @@ class DnsMx:
         self._servers = [_nameserver(server) for server in servers]
 
     def mx(self, domain: str) -> list[str]:
-        """As the port says. A null MX (RFC 7505) is none."""
-        records = _records(self._servers, domain, "MX", MX_LIFETIME_S, MX_LIFETIME_S)
+        """As the port says. Addresses are asked for only where there are no MX records."""
+        records = self._ask(domain, "MX")
+        if not records:
+            alone = any(self._ask(domain, kind) for kind in ("A", "AAAA"))
+            return [domain.rstrip(".").lower()] if alone else []
         found = sorted((r.preference, r.exchange.to_text()) for r in records)
         hosts = [host.rstrip(".").lower() for _, host in found]
         return [host for host in hosts if host]
+
+    def _ask(self, domain: str, kind: str) -> list[Any]:
+        return _records(self._servers, domain, kind, MX_LIFETIME_S, MX_LIFETIME_S)
 
 
 def _records(

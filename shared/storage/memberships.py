@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from shared.paging import Page, cut
 from shared.storage.shards import key_of, keys_of, partition, shards_from
@@ -21,10 +22,17 @@ class MembershipItem(TidepostModel):
 class DynamoMemberships:
     """`MembershipStore`, and thereby `AudienceReader`."""
 
-    def add(self, workspace: str, list_id: str, subscriber_ids: Iterable[str]) -> None:
+    def add(
+        self,
+        workspace: str,
+        list_id: str,
+        subscriber_ids: Iterable[str],
+        *,
+        until: datetime | None = None,
+    ) -> None:
         """As the port says."""
         keys = keys_of(f"{workspace}#{list_id}", subscriber_ids)
-        MembershipItem.put_many(MembershipItem(*key) for key in keys)
+        MembershipItem.put_many(MembershipItem(*key, ttl=until) for key in keys)
 
     def remove(self, workspace: str, list_id: str, subscriber_id: str) -> None:
         """As the port says."""
@@ -42,6 +50,12 @@ class DynamoMemberships:
     ) -> Iterator[str]:
         """As the port says, a page at a time: what is read ahead is billed too."""
         return _members(f"{workspace}#{list_id}", shard, after, _PAGE, consistent=consistent)
+
+    def among(self, workspace: str, list_id: str, subscriber_ids: Sequence[str]) -> set[str]:
+        """As the port says."""
+        keys = keys_of(f"{workspace}#{list_id}", subscriber_ids)
+        found = MembershipItem.find_many_raw(keys, ("sk",), consistent=False)
+        return {item["sk"]["S"] for item in found}
 
     def page(
         self, workspace: str, list_id: str, *, limit: int, cursor: str | None = None

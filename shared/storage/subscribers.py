@@ -25,7 +25,7 @@ class SubscriberItem(VersionedModel):
 
 
 class DynamoSubscribers:
-    """`SubscriberStore`, and `RecipientReader` for the dispatcher."""
+    """`SubscriberStore`, `RecipientReader` for the dispatcher, `PeopleReader` for segments."""
 
     def get(self, workspace: str, subscriber_id: str) -> Subscriber:
         """As the port says."""
@@ -48,6 +48,20 @@ class DynamoSubscribers:
         return {
             doc["id"]: doc for doc in _docs(workspace, subscriber_ids) if not doc.get("deleted")
         }
+
+    def of_shard(
+        self, workspace: str, shard: int, *, after: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """As the port says."""
+        for item in SubscriberItem.select_raw(partition(workspace, shard), after):
+            doc: dict[str, Any] = orjson.loads(item["doc"]["S"])
+            if not doc.get("deleted"):
+                yield doc
+
+    def of(self, workspace: str, subscriber_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """As the port says."""
+        docs = _docs(workspace, subscriber_ids, consistent=False)
+        return {doc["id"]: doc for doc in docs if not doc.get("deleted")}
 
     def put(self, subscriber: Subscriber) -> Subscriber:
         """As the port says."""
@@ -83,8 +97,11 @@ def _living(workspace: str, cursor: str | None, page_size: int) -> Iterator[Subs
                 yield subscriber
 
 
-def _docs(workspace: str, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for item in SubscriberItem.find_many_raw(keys_of(workspace, ids), ("doc",)):
+def _docs(
+    workspace: str, ids: Sequence[str], *, consistent: bool = True
+) -> Iterator[dict[str, Any]]:
+    keys = keys_of(workspace, ids)
+    for item in SubscriberItem.find_many_raw(keys, ("doc",), consistent=consistent):
         yield orjson.loads(item["doc"]["S"])
 
 

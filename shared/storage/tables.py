@@ -151,9 +151,13 @@ class TidepostModel(Model):
 
     @classmethod
     def find_many_raw(
-        cls, keys: Iterable[tuple[str, str]], attributes: Sequence[str] | None = None
+        cls,
+        keys: Iterable[tuple[str, str]],
+        attributes: Sequence[str] | None = None,
+        *,
+        consistent: bool = True,
     ) -> Iterator[RawItem]:
-        """The items of those `(pk, sk)` that exist, consistent, in no order, a hundred a call.
+        """The items of those `(pk, sk)` that exist, in no order, a hundred a call.
 
         Raises:
             DependencyUnavailable: some stayed unprocessed after all retries.
@@ -165,7 +169,7 @@ class TidepostModel(Model):
                     table = cls._get_connection()
                     answer = table.batch_get_item(
                         cast("Sequence[str]", pending),
-                        consistent_read=True,
+                        consistent_read=consistent,
                         attributes_to_get=list(attributes) if attributes else None,
                     )
                 yield from answer["Responses"].get(table.table_name, ())
@@ -210,6 +214,22 @@ class TidepostModel(Model):
                 limit=limit,
                 page_size=page_size,
             )
+
+    @classmethod
+    def select_raw(cls, pk: str, after: str | None = None) -> Iterator[RawItem]:
+        """A partition's items behind a sort key, a page of 1 MB at a time.
+
+        Not consistent, which halves the price: for walks through many items
+        that may miss what was written in the last second.
+        """
+        start = {"pk": {"S": pk}, "sk": {"S": after}} if after else None
+        while True:
+            with speaking_our_errors(cls.TABLE):
+                answer = cls._get_connection().query(pk, exclusive_start_key=start)
+            yield from answer["Items"]
+            start = answer.get("LastEvaluatedKey")
+            if not start:
+                return
 
     def put(self, condition: Condition | None = None) -> bool:
         """Writes the item. False, and nothing written, if the condition does not hold."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
+from shared.audience.segments.model import Audience, Consent, Source, SourceKind
 from shared.delivery.model import (
     Attempt,
     Campaign,
@@ -88,7 +89,14 @@ FULL = campaign(
 )
 
 
-@pytest.mark.parametrize("one", [campaign(), FULL])
+AIMED = campaign(
+    list_ids=(),
+    audience=Audience((Source(SourceKind.LIST, "lst_1"),), (Source(SourceKind.SEGMENT, "seg_1"),)),
+    agreed=Consent(("lst_1",), any_list=True),
+)
+
+
+@pytest.mark.parametrize("one", [campaign(), FULL, AIMED])
 def test_a_campaign_comes_back_as_it_was(campaigns: CampaignStore, one: Campaign) -> None:
     campaigns.create(one)
 

@@ -4,15 +4,24 @@ import pytest
 
 from local.demo.people import FATES, Fate, Kind, make_audience
 from shared.audience.addresses import normalise
+from shared.audience.importers.plain import Plain
 from shared.audience.model import RowRejection
-from shared.audience.rows import FileFormat, Row, read_rows
+from shared.audience.records import Position, read_records
+from shared.audience.rows import FileFormat, Row
 from shared.errors import InvalidInput
 
 
 def fates(content: bytes) -> dict[Fate, int]:
     counts = dict.fromkeys(Fate, 0)
     known: set[str] = set()
-    for row in read_rows(content, FileFormat.CSV):
+    plain = Plain(FileFormat.CSV, {})
+
+    def read(offset: int, length: int) -> bytes:
+        return content[offset : offset + length]
+
+    for record in read_records(read, FileFormat.CSV, Position(), plain.columns):
+        found = record.content
+        row = found if isinstance(found, RowRejection) else plain.row(record.number, found)
         counts[fate(row, known)] += 1
     return counts
 

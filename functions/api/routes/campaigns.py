@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
+from functions.api.audiences import AudienceAnswer, AudienceBody
 from functions.api.endpoints import Endpoints
 from functions.api.routes.events import EventPage
 from functions.api.schedules import ScheduleAnswer, ScheduleBody
@@ -58,7 +59,11 @@ class CampaignBody(ScheduleBody):
     name: Name
     sender: MailboxBody = Field(description="Its domain must be a verified sender domain")
     template: str
-    lists: ListIds = Field(description="Who is on several of them gets one mail")
+    lists: ListIds | None = Field(
+        default=None,
+        description="Who is on several of them gets one mail. Give these or an `audience`",
+    )
+    audience: AudienceBody | None = None
     reply_to: MailboxBody | None = None
     tags: list[str] = Field(default_factory=list)
     pace_per_hour: PacePerHour = None
@@ -71,7 +76,8 @@ class CampaignBody(ScheduleBody):
             name=self.name,
             sender=self.sender.mailbox(),
             template_id=self.template,
-            list_ids=tuple(self.lists),
+            list_ids=tuple(self.lists or ()),
+            audience=self.audience.audience() if self.audience else None,
             reply_to=self.reply_to.mailbox() if self.reply_to else None,
             tags=tuple(self.tags),
             schedule=self.schedule(ANY_TIME),
@@ -85,12 +91,14 @@ class CampaignChanges(ScheduleBody):
     """What is to be changed; what is left out stays.
 
     Null takes away what a campaign need not have: its times, pace, seed list and `reply_to`.
+    `lists` take the place of an `audience`, and the other way round.
     """
 
     name: Name | None = None
     sender: MailboxBody | None = None
     template: str | None = None
     lists: ListIds | None = None
+    audience: AudienceBody | None = None
     reply_to: MailboxBody | None = None
     tags: list[str] | None = None
     pace_per_hour: PacePerHour = None
@@ -101,11 +109,16 @@ class CampaignChanges(ScheduleBody):
         """The campaign's draft with the changes."""
         said = self.model_fields_set
         reply_to = self.reply_to.mailbox() if self.reply_to else None
+        list_ids, audience = campaign.list_ids, campaign.audience
+        if self.lists or self.audience:
+            list_ids = tuple(self.lists or ())
+            audience = self.audience.audience() if self.audience else None
         return CampaignDraft(
             name=self.name or campaign.name,
             sender=self.sender.mailbox() if self.sender else campaign.sender,
             template_id=self.template or campaign.template_id,
-            list_ids=tuple(self.lists or campaign.list_ids),
+            list_ids=list_ids,
+            audience=audience,
             reply_to=reply_to if "reply_to" in said else campaign.reply_to,
             tags=campaign.tags if self.tags is None else tuple(self.tags),
             schedule=self.schedule(campaign.schedule),
@@ -140,7 +153,8 @@ class CampaignAnswer(Answer):
     reply_to: MailboxAnswer | None
     template: str
     template_version: int | None = Field(description="Frozen at launch")
-    lists: list[str]
+    lists: list[str] = Field(description="As they were given; empty if an audience was")
+    audience: AudienceAnswer = Field(description="Whom it is for, however that was given")
     tags: list[str]
     schedule: ScheduleAnswer
     pace_per_hour: int | None
@@ -165,6 +179,7 @@ class CampaignAnswer(Answer):
             template=campaign.template_id,
             template_version=campaign.template_version or None,
             lists=list(campaign.list_ids),
+            audience=AudienceAnswer.of(campaign.whom),
             tags=list(campaign.tags),
             schedule=ScheduleAnswer.of(campaign.schedule),
             pace_per_hour=campaign.pace_per_hour,
@@ -215,7 +230,7 @@ def launch_campaign(
 ) -> CampaignAnswer:
     """Launch a campaign, at once or for its start time.
 
-    The sender, the template and the lists are checked, the template's version is frozen, and the
+    The sender, the template and the audience are checked, the template's version is frozen, and the
     campaign is planned and sent in the background. Launching it again is a 409 and sends nothing.
     If it would go to more people than the workspace's `confirm_above`, the answer is a 409
     `confirmation-required` that names the number; send that number to launch it.

@@ -101,7 +101,7 @@ def explain_routing(body: ExplainBody, call: CurrentCall) -> ExplainAnswer:
     lists, tags = list(body.lists), list(body.tags)
     if body.campaign is not None:
         campaign = call.services.campaigns.get(call.workspace, body.campaign)
-        lists += campaign.list_ids
+        lists += campaign.whom.lists
         tags += campaign.tags
     found: dict[str, Any] = dict(
         call.services.routing.explain(

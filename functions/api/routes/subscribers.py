@@ -83,6 +83,14 @@ class SubscriberChanges(Body):
         )
 
 
+class AddressBody(Body):
+    """Somebody's new address."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "ada@new.example"}]})
+
+    email: Annotated[str, Field(max_length=320)]
+
+
 class SubscriberAnswer(Answer):
     """A person."""
 
@@ -94,6 +102,8 @@ class SubscriberAnswer(Answer):
     locale: str
     time_zone: str
     suppressed: SuppressionReason | None = Field(description="Why no campaign is sent to her")
+    quality: list[str] = Field(description="What is odd about the address, see the settings")
+    previous: list[str] = Field(description="Ids of addresses she had before")
     created_at: Instant
     updated_at: Instant
 
@@ -109,6 +119,8 @@ class SubscriberAnswer(Answer):
             locale=person.locale,
             time_zone=person.time_zone,
             suppressed=person.suppressed,
+            quality=list(person.quality),
+            previous=list(person.previous),
             created_at=person.created_at,
             updated_at=person.updated_at,
         )
@@ -131,6 +143,17 @@ def create_subscriber(body: SubscriberBody, call: CurrentCall) -> SubscriberAnsw
     The id depends on the workspace and the address alone. 409 if there is one of that address.
     """
     return SubscriberAnswer.of(call.services.subscribers.create(call.workspace, body.draft()))
+
+
+@subscribers.put("", scope=Scope.SUBSCRIBERS_WRITE)
+def upsert_subscriber(body: SubscriberBody, call: CurrentCall) -> SubscriberAnswer:
+    """Add a subscriber, or add to the one of that address.
+
+    Attributes and tags are merged, what is left out or blank stays. Nobody is put back on a list
+    that she has left.
+    """
+    person, _ = call.services.subscribers.upsert(call.workspace, body.draft())
+    return SubscriberAnswer.of(person)
 
 
 @subscribers.get("", scope=Scope.SUBSCRIBERS_READ)
@@ -159,7 +182,10 @@ def list_subscribers(
 
 @subscribers.get("/<subscriber_id>", scope=Scope.SUBSCRIBERS_READ)
 def get_subscriber(subscriber_id: str, call: CurrentCall) -> SubscriberAnswer:
-    """Get a subscriber."""
+    """Get a subscriber.
+
+    The id of an address that was changed leads on to the person's present record.
+    """
     return SubscriberAnswer.of(call.services.subscribers.get(call.workspace, subscriber_id))
 
 
@@ -169,7 +195,7 @@ def update_subscriber(
 ) -> SubscriberAnswer:
     """Change a subscriber's attributes, tags, locale, time zone or lists.
 
-    The address cannot be changed: a new address is a new subscriber.
+    An address is changed by `POST /v1/subscribers/{subscriber_id}/address`.
     """
     service = call.services.subscribers
     _check_lists(call, body.lists)
@@ -182,6 +208,19 @@ def update_subscriber(
                 call.workspace, subscriber_id, list_id, source=call.source
             )
     return SubscriberAnswer.of(changed)
+
+
+@subscribers.post("/<subscriber_id>/address", scope=Scope.SUBSCRIBERS_WRITE)
+def change_address(subscriber_id: str, body: AddressBody, call: CurrentCall) -> SubscriberAnswer:
+    """Change a subscriber's address.
+
+    The answer has another id, which takes over lists, attributes and consent; the old one leads on
+    to it, and events from before stay listed under it. An unsubscription or complaint goes along,
+    a hard bounce stays with the old address. 409 if somebody has the new address.
+    """
+    person = call.services.address_changes.change(call.workspace, subscriber_id, body.email)
+    call.record(AuditAction.SUBSCRIBER_READDRESS, subscriber_id, new=person.id)
+    return SubscriberAnswer.of(person)
 
 
 @subscribers.delete("/<subscriber_id>", scope=Scope.SUBSCRIBERS_WRITE, status=HTTPStatus.ACCEPTED)
@@ -200,10 +239,13 @@ def delete_subscriber(subscriber_id: str, call: CurrentCall) -> DeletionAnswer:
 def list_subscriber_events(
     subscriber_id: str, call: CurrentCall, limit: Limit = 50, cursor: Cursor = None
 ) -> EventPage:
-    """List a subscriber's events, newest first."""
-    person = call.services.subscribers.get(call.workspace, subscriber_id)
+    """List a subscriber's events, newest first.
+
+    Events from before a change of address are listed under the id of that time, see `previous`.
+    """
+    call.services.subscribers.get(call.workspace, subscriber_id)
     page = call.services.engagements.page_of_subscriber(
-        call.workspace, person.id, limit=limit, cursor=cursor
+        call.workspace, subscriber_id, limit=limit, cursor=cursor
     )
     return EventPage.of(page, call.services.message_ids)
 

@@ -11,16 +11,20 @@ from aws_lambda_powertools import Metrics
 from functions.aggregator.handler import apply
 from functions.aggregator.wiring import Services
 from shared.analytics.aggregating import Aggregator
+from shared.analytics.person_state import PersonStates
 from shared.audience.consent import ConsentService
 from shared.audience.model import SuppressionReason
 from shared.delivery.consequences import Consequences
 from shared.delivery.monitoring import HealthMonitor
+from shared.engagement import day_of
 from shared.errors import DependencyUnavailable
+from shared.ids import to_bytes
 from shared.storage.engagements import engagement_of
 from tests import fakes
 from tests.functions.running import Log, emf
 
-WS, CAMPAIGN, PERSON = "ws_mine", "cmp_a", "sub_0000000000000000000g"
+WS, CAMPAIGN, PERSON = "ws_mine", "cmp_0000000000000000000g", "sub_0000000000000000000g"
+TODAY = day_of(fakes.FakeClock().now())
 NEXT = "shardId-00000001543211073461-2f0b7c6a"
 
 
@@ -85,6 +89,7 @@ class Desk:
         self.clock = fakes.FakeClock()
         self.counters = fakes.FakeCounters()
         self.suppressions = fakes.FakeSuppressions()
+        self.states = fakes.FakePersonStates()
         self.log = Log()
         consent = ConsentService(
             fakes.FakeSubscribers(), fakes.FakeMemberships(), self.suppressions, self.clock
@@ -93,6 +98,7 @@ class Desk:
         monitor = HealthMonitor(self.health, self.clock, random.Random(1))  # noqa: S311  # jitter
         self.services = Services(
             Aggregator(self.counters, Consequences(consent), monitor),
+            PersonStates(self.states, self.clock),
             engagement_of,
             self.log.logger,
             Metrics(namespace="Tidepost", service="aggregator"),
@@ -175,6 +181,16 @@ def test_a_batch_that_failed_half_way_is_counted_once_when_it_comes_again(
             apply(desk.services, {"Records": [record(1)]})
     apply(desk.services, {"Records": [record(1)]})
     assert desk.counted() == {"ses|gmail|delivered": 1}
+
+
+def test_what_a_person_did_is_noted_once_a_batch() -> None:
+    desk = Desk()
+    batch = {"Records": [record(1, "sent"), record(2, "delivered"), record(3, "opened")]}
+    for _ in range(2):
+        apply(desk.services, batch)
+    state = desk.states.states[WS, PERSON].state
+    assert state.campaigns == {to_bytes(CAMPAIGN): (TODAY, TODAY, 0)}
+    assert desk.states.writes == 1
 
 
 def test_no_line_holds_what_came_from_a_person(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -13,16 +12,19 @@ from functions.aggregator.handler import handler
 from functions.aggregator.wiring import services
 from shared.analytics.model import Engagement
 from shared.audience.model import ListState, Subscriber, SuppressionReason
+from shared.clock import SystemClock, from_millis, to_millis
+from shared.engagement import Deed, day_of
 from shared.events import BounceKind, Event, EventType
 from shared.ids import MessageRef, SubscriberIds, to_text
 from shared.mail import MailboxGroup
 from shared.storage.counters import DynamoCounters
 from shared.storage.engagements import DynamoEngagements
+from shared.storage.person_states import DynamoPersonStates
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 from tests.functions.running import PREFIX, Context, deployed
 
-NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
+NOW = from_millis(to_millis(SystemClock().now()))
 WS, CAMPAIGN, NEWS = (to_text(prefix, bytes(12)) for prefix in ("ws", "cmp", "lst"))
 ADDRESS = "ann@example.com"
 ANN = SubscriberIds(b"key").of(WS, ADDRESS)
@@ -77,4 +79,7 @@ def test_events_end_in_counters_and_suppressions() -> None:
     assert entry is not None
     assert (entry.reason, entry.source) == (SuppressionReason.HARD_BOUNCE, "webhook:ses")
     assert DynamoSubscribers().get(WS, ANN).suppressed is SuppressionReason.HARD_BOUNCE
+    [kept] = DynamoPersonStates().load(WS, [ANN]).values()
+    assert kept.state.newest[Deed.OPENED] == day_of(NOW)
+    assert kept.version == 1
     assert DynamoCounters().last_events(["ses"]) == {"ses": NOW}

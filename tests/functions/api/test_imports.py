@@ -80,3 +80,65 @@ def test_other_jobs_are_no_imports(world: World) -> None:
     job = world.call("DELETE", f"/v1/subscribers/{ada}").json["job"]
     assert world.call("GET", f"{PATH}/{job}").status == 404
     assert world.call("GET", f"{PATH}/{job}/rejections").status == 404
+
+
+def test_a_large_file_is_uploaded_by_a_form_and_then_started(world: World) -> None:
+    body = {"content_type": "text/csv", "mapping": {"Mail": "email"}, "dry_run": True}
+    opened = world.call("POST", f"{PATH}/uploads", body)
+    assert opened.status == 201
+    assert opened.json["state"] == "waiting"
+    key = opened.json["fields"]["key"]
+    assert key.startswith(f"{world.workspace}/imports/{opened.json['id']}/upload-")
+    start = f"{PATH}/{opened.json['id']}/start"
+    assert world.call("POST", start).problem == "wrong-state"
+    world.blobs.put(key, b"Mail\na@example.com\n", content_type="text/csv")
+    assert world.call("POST", start, key=world.other_key).status == 404
+    assert world.job_queue.messages == []
+    started = world.call("POST", start)
+    assert (started.status, started.json["state"]) == (202, "queued")
+    assert started.json["dry_run"] is True
+    assert started.json["report"] is None
+    assert [message.job for message in world.job_queue.messages] == [opened.json["id"]]
+    entry = world.call("GET", "/v1/audit").json["items"][0]
+    assert (entry["action"], entry["target"]) == ("subscriber.import", opened.json["id"])
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"content_type": "application/json"}, "content_type"),
+        ({"content_type": "text/csv", "mapping": {"x": "tags"}}, "mapping"),
+        ({"content_type": "text/csv", "lists": ["lst_x"]}, "lists.0"),
+        ({"content_type": "text/csv", "format": "excel"}, "format"),
+        ({"content_type": "text/csv", "workspace": "ws_other"}, "workspace"),
+        ({"content_type": "text/csv", "key": "ws_other/imports/x"}, "key"),
+    ],
+)
+def test_an_upload_that_cannot_be_is_refused(
+    world: World, body: dict[str, object], field: str
+) -> None:
+    answer = world.call("POST", f"{PATH}/uploads", body)
+    assert (answer.status, answer.fields) == (422, [field])
+    assert world.jobs.jobs == {}
+
+
+def test_the_files_of_other_products_are_named_in_the_query(world: World) -> None:
+    mailchimp = "Email Address,First Name\nada@example.com,Ada\n"
+    assert upload(world, mailchimp, "text/csv") == (422, ["body"])
+    headers = {"Content-Type": "text/csv"}
+    query = {"format": "mailchimp", "dry_run": "true"}
+    answer = world.call("POST", PATH, raw=mailchimp, headers=headers, query=query)
+    assert (answer.status, answer.json["dry_run"]) == (202, True)
+
+
+def test_a_segment_of_pinpoints_becomes_a_rule(world: World) -> None:
+    plan = {"Plan": {"AttributeType": "INCLUSIVE", "Values": ["pro"]}}
+    behavior = {"Recency": {"Duration": "DAY_7", "RecencyType": "ACTIVE"}}
+    segment = {"Name": "Pro", "Dimensions": {"UserAttributes": plan, "Behavior": behavior}}
+    answer = world.call("POST", f"{PATH}/pinpoint-segments", {"segment": segment}).json
+    assert answer["name"] == "Pro"
+    assert [left_out["place"] for left_out in answer["unsupported"]] == [
+        "Dimensions.Behavior.Recency"
+    ]
+    made = world.call("POST", "/v1/segments", {"name": "Pro", "rule": answer["rule"]})
+    assert made.status == 201

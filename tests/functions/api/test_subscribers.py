@@ -152,3 +152,34 @@ def test_events_of_a_subscriber_are_paged_newest_first(world: World, ada: Any) -
     assert (ref.campaign, ref.index) == (campaign, 7)
     rest = world.call("GET", path, query={"limit": "1", "cursor": newest["cursor"]}).json
     assert [item["type"] for item in rest["items"]] == ["sent"]
+
+
+def test_a_change_of_address(world: World) -> None:
+    ada = world.call("POST", "/v1/subscribers", {"email": "ada@example.com"}).json
+    path = f"/v1/subscribers/{ada['id']}"
+    moved = world.call("POST", f"{path}/address", {"email": "Ada@New.example"})
+    assert moved.status == 200
+    assert moved.json["email"] == "ada@new.example"
+    assert moved.json["previous"] == [ada["id"]]
+    assert world.call("GET", path).json == moved.json
+    assert world.call("GET", f"{path}/events").status == 200
+    found = world.call("GET", "/v1/subscribers", query={"email": "ada@new.example"})
+    assert [one["id"] for one in found.json["items"]] == [moved.json["id"]]
+    world.call("POST", "/v1/subscribers", {"email": "bob@example.com"})
+    now = f"/v1/subscribers/{moved.json['id']}/address"
+    assert world.call("POST", now, {"email": "bob@example.com"}).problem == "already-exists"
+    other = world.call("POST", f"{path}/address", {"email": "x@y.example"}, key=world.other_key)
+    assert other.status == 404
+    entry = world.call("GET", "/v1/audit").json["items"][0]
+    assert (entry["action"], entry["details"]) == (
+        "subscriber.readdress",
+        {"new": moved.json["id"]},
+    )
+
+
+def test_upserts_add_and_merge(world: World) -> None:
+    body = {"email": "ada@example.com", "attributes": {"a": 1}, "tags": ["x"]}
+    assert world.call("PUT", "/v1/subscribers", body).status == 200
+    merged = world.call("PUT", "/v1/subscribers", {**body, "attributes": {"b": 2}, "tags": ["y"]})
+    assert merged.json["attributes"] == {"a": 1, "b": 2}
+    assert merged.json["tags"] == ["x", "y"]

@@ -22,9 +22,17 @@ from shared.access.keys import ApiKeyService
 from shared.access.model import Scope
 from shared.access.senders import SenderBinding
 from shared.access.workspaces import WorkspaceService
+from shared.audience.address_check import AddressService
+from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
+from shared.audience.readdressing import AddressChanges
+from shared.audience.segments.audiences import Audiences
+from shared.audience.segments.service import SegmentService
+from shared.audience.segments.snapshots import SnapshotService
+from shared.audience.segments.walking import AudienceWalk
 from shared.audience.service import SubscriberService
+from shared.audience.settings import AudienceSettingsService
 from shared.content.service import TemplateService
 from shared.delivery.assigning import Assigner
 from shared.delivery.campaigns import CampaignService
@@ -44,6 +52,7 @@ from shared.ids import Ids, MessageIds, SubscriberIds
 from shared.mail import Capacity
 from tests.fakes import (
     FakeApiKeys,
+    FakeAudienceSettings,
     FakeAuditLog,
     FakeBlobs,
     FakeCampaigns,
@@ -58,9 +67,13 @@ from tests.fakes import (
     FakeLedger,
     FakeLists,
     FakeMemberships,
+    FakeMx,
+    FakePersonStates,
     FakeRates,
+    FakeSegments,
     FakeSenderDomains,
     FakeSettings,
+    FakeSnapshots,
     FakeSubscribers,
     FakeSuppressions,
     FakeSwitches,
@@ -137,6 +150,11 @@ class World:
         self.txt = FakeTxt()
         self.subscribers = FakeSubscribers()
         self.memberships = FakeMemberships()
+        self.suppressions = FakeSuppressions()
+        self.audience_settings = FakeAudienceSettings()
+        self.mx = FakeMx()
+        self.segments = FakeSegments()
+        self.snapshots = FakeSnapshots()
         self.campaigns = FakeCampaigns()
         self.engagements = FakeEngagements()
         self.ledger = FakeLedger()
@@ -232,6 +250,14 @@ class World:
         subscriber_ids = SubscriberIds(b"subscriber-id-key")
         message_ids = MessageIds(b"message-id-key")
         lists, templates, ledger = FakeLists(), FakeTemplates(), self.ledger
+        walk = AudienceWalk(self.memberships, self.subscribers, FakePersonStates())
+        audiences = Audiences(
+            lists=lists,
+            segments=self.segments,
+            snapshots=self.snapshots,
+            walk=walk,
+            clock=self.clock,
+        )
         domains = SenderDomainService(self.domains, self.txt, ids, self.clock, seeded_bytes(3))
         return Services(
             stage="test",
@@ -242,22 +268,57 @@ class World:
             subscribers=SubscriberService(
                 subscribers=self.subscribers,
                 memberships=self.memberships,
-                suppressions=FakeSuppressions(),
+                suppressions=self.suppressions,
                 lists=lists,
+                settings=self.audience_settings,
+                mx=self.mx,
                 ids=subscriber_ids,
                 clock=self.clock,
                 jobs=self.jobs,
                 job_queue=self.job_queue,
                 resource_ids=ids,
             ),
+            address_changes=AddressChanges(
+                subscribers=self.subscribers,
+                memberships=self.memberships,
+                suppressions=self.suppressions,
+                settings=self.audience_settings,
+                mx=self.mx,
+                ids=subscriber_ids,
+                clock=self.clock,
+            ),
+            addresses=AddressService(self.audience_settings, self.mx),
+            audience_settings=AudienceSettingsService(self.audience_settings),
             lists=ListService(lists, ids, self.clock),
+            segments=SegmentService(
+                segments=self.segments, lists=lists, walk=walk, ids=ids, clock=self.clock
+            ),
+            snapshots=SnapshotService(
+                segments=self.segments,
+                snapshots=self.snapshots,
+                jobs=self.jobs,
+                job_queue=self.job_queue,
+                ids=ids,
+                clock=self.clock,
+            ),
             imports=ImportService(
                 blobs=self.blobs,
                 lists=lists,
+                settings=self.audience_settings,
                 jobs=self.jobs,
                 job_queue=self.job_queue,
                 resource_ids=ids,
                 clock=self.clock,
+                random_bytes=seeded_bytes(5),
+            ),
+            exports=ExportService(
+                blobs=self.blobs,
+                audiences=audiences,
+                jobs=self.jobs,
+                job_queue=self.job_queue,
+                resource_ids=ids,
+                clock=self.clock,
+                random_bytes=seeded_bytes(6),
             ),
             jobs=self.jobs,
             templates=TemplateService(templates, ids, self.clock),
@@ -266,8 +327,7 @@ class World:
                 ledger=ledger,
                 counters=FakeCounters(),
                 templates=templates,
-                lists=lists,
-                memberships=self.memberships,
+                audiences=audiences,
                 settings=self.settings,
                 sender_check=SenderBinding(self.domains),
                 jobs=self.jobs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -12,17 +12,33 @@ import pytest
 from functions.jobs.handler import handler
 from functions.jobs.wiring import services
 from shared.access.keys import ApiKeyService
-from shared.audience.importing import ImportService
+from shared.analytics.person_state import KeptState
+from shared.audience.export_rows import ExportFormat
+from shared.audience.exporting import ExportOptions, ExportService, target
+from shared.audience.importing import ImportOptions, ImportService
 from shared.audience.model import ListState, MailingList, Subscriber
+from shared.audience.rows import FileFormat
+from shared.audience.segments.audiences import Audiences
+from shared.audience.segments.model import (
+    Audience,
+    Consent,
+    Segment,
+    Snapshot,
+    Source,
+    SourceKind,
+)
+from shared.audience.segments.walking import AudienceWalk
 from shared.clock import SystemClock, to_iso
 from shared.delivery.model import Campaign, ChunkKey, ChunkPlan
 from shared.delivery.outcomes import Change, changed, fresh
 from shared.delivery.states import CampaignState, RecipientState
+from shared.engagement import Deed, EngagementState, Fact, day_of
 from shared.errors import InvalidInput, NotFound
-from shared.ids import Ids, SubscriberIds
+from shared.ids import Ids, SubscriberIds, to_bytes
 from shared.jobs import Job, JobKind, JobState
 from shared.mail import Mailbox
 from shared.storage.api_keys import DynamoApiKeys
+from shared.storage.audience_settings import DynamoAudienceSettings
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.due import DynamoDue
@@ -30,14 +46,16 @@ from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
+from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsJobQueue, chunk_key_of
+from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.subscribers import DynamoSubscribers
 from tests.fakes import FakeClock, seeded_bytes
 from tests.functions.running import PREFIX, SECRET, Context, Deployment, deployed, sqs_event
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 IDS = Ids(FakeClock(), seeded_bytes())
-WS, NEWS = IDS.new("ws"), IDS.new("lst")
+WS, NEWS, CLICKED = IDS.new("ws"), IDS.new("lst"), IDS.new("cmp")
 
 
 @pytest.fixture
@@ -56,6 +74,7 @@ def run(job: Job) -> Job:
 
 
 def test_a_launched_campaign_is_planned_and_released(deployment: Deployment) -> None:
+    DynamoLists().create(MailingList(NEWS, WS, "News", NOW))
     people = [SubscriberIds(b"key").of(WS, f"p{n}@example.com") for n in range(600)]
     DynamoMemberships().add(WS, NEWS, people)
     campaign = Campaign(
@@ -107,14 +126,16 @@ def test_a_file_is_imported(deployment: Deployment) -> None:
     DynamoLists().create(MailingList(NEWS, WS, "News", NOW))
     importing = ImportService(
         lists=DynamoLists(),
+        settings=DynamoAudienceSettings(),
         blobs=S3Blobs(boto3.client("s3"), f"{PREFIX}-files"),
         jobs=DynamoJobs(),
         job_queue=SqsJobQueue(boto3.client("sqs"), deployment.queues["jobs"]),
         resource_ids=IDS,
         clock=FakeClock(),
+        random_bytes=seeded_bytes(),
     )
     file = b"email\nann@example.com\nnobody\n"
-    job = importing.start(WS, body=file, content_type="text/csv", list_ids=[NEWS])
+    job = importing.start(WS, ImportOptions(FileFormat.CSV, list_ids=[NEWS]), body=file)
 
     handler(sqs_event(*deployment.receive("jobs"), queue="jobs"), Context(300))
 
@@ -124,6 +145,39 @@ def test_a_file_is_imported(deployment: Deployment) -> None:
     assert DynamoMemberships().page(WS, NEWS, limit=9).items == (ann,)
     (rejection,) = importing.rejections(WS, job.id, limit=9).items
     assert rejection.row == 3
+    assert "rejected-" in importing.report_link(done)
+
+
+def test_a_list_is_exported(deployment: Deployment) -> None:
+    DynamoLists().create(MailingList(NEWS, WS, "News", NOW))
+    ann = SubscriberIds(b"key").of(WS, "ann@example.com")
+    lists = {NEWS: ListState.SUBSCRIBED}
+    DynamoSubscribers().put(Subscriber(ann, WS, "ann@example.com", NOW, NOW, lists))
+    DynamoMemberships().add(WS, NEWS, [ann])
+    files = S3Blobs(boto3.client("s3"), f"{PREFIX}-files")
+    exporting = ExportService(
+        blobs=files,
+        audiences=Audiences(
+            lists=DynamoLists(),
+            segments=DynamoSegments(),
+            snapshots=DynamoSnapshots(),
+            walk=AudienceWalk(DynamoMemberships(), DynamoSubscribers(), DynamoPersonStates()),
+            clock=FakeClock(),
+        ),
+        jobs=DynamoJobs(),
+        job_queue=SqsJobQueue(boto3.client("sqs"), deployment.queues["jobs"]),
+        resource_ids=IDS,
+        clock=FakeClock(),
+        random_bytes=seeded_bytes(),
+    )
+    source = Source(SourceKind.LIST, NEWS)
+    job = exporting.start(WS, ExportOptions(ExportFormat.JSONL, source))
+
+    handler(sqs_event(*deployment.receive("jobs"), queue="jobs"), Context(300))
+
+    done = DynamoJobs().get(WS, job.id)
+    assert (done.state, done.progress) == (JobState.DONE, {"people": 1})
+    assert json.loads(files.get(target(done)))["email"] == "ann@example.com"
 
 
 @pytest.mark.usefixtures("deployment")
@@ -144,6 +198,60 @@ def test_a_person_is_deleted() -> None:
     with pytest.raises(NotFound):
         DynamoSubscribers().get(WS, ann)
     assert DynamoMemberships().page(WS, NEWS, limit=1).items == ()
+
+
+def people_with_engagement(count: int) -> list[str]:
+    """People of whom every second has clicked in a campaign, and who are all on a list."""
+    hashed = SubscriberIds(b"key")
+    clicked = EngagementState().heard([Fact(to_bytes(CLICKED), Deed.CLICKED, day_of(NOW))])
+    ids = []
+    for n in range(count):
+        address = f"p{n}@example.com"
+        one = hashed.of(WS, address)
+        lists = {NEWS: ListState.SUBSCRIBED}
+        DynamoSubscribers().put(Subscriber(one, WS, address, NOW, NOW, lists))
+        if n % 2:
+            DynamoPersonStates().save(WS, {one: KeptState(clicked)})
+        ids.append(one)
+    DynamoMemberships().add(WS, NEWS, ids)
+    return ids
+
+
+def test_a_campaign_to_a_segment_is_planned(deployment: Deployment) -> None:
+    DynamoLists().create(MailingList(NEWS, WS, "News", NOW))
+    ids = people_with_engagement(40)
+    rule = {"engagement": "clicked", "campaign": CLICKED}
+    segment = Segment(IDS.new("seg"), WS, "Clicked", rule, NOW, NOW)
+    DynamoSegments().create(segment)
+    campaign = Campaign(
+        IDS.new("cmp"), WS, "November", Mailbox("a@news.example"), IDS.new("tpl"), (), NOW,
+        state=CampaignState.PLANNING, template_version=1, launched_at=NOW,
+        audience=Audience(
+            (Source(SourceKind.LIST, NEWS),), (Source(SourceKind.SEGMENT, segment.id),)
+        ),
+    )  # fmt: skip
+    DynamoCampaigns().create(campaign)
+
+    job = run(Job("job_a", WS, JobKind.PLAN_CAMPAIGN, NOW, {"campaign": campaign.id}))
+
+    assert (job.state, job.progress) == (JobState.DONE, {"chunks": 1, "recipients": 20})
+    plan = DynamoLedger().record(ChunkKey(WS, campaign.id, 0)).plan
+    assert set(plan.subscribers) == set(ids[::2])
+    assert DynamoCampaigns().get(WS, campaign.id).consent == Consent((NEWS,))
+    assert len(deployment.receive("bulk")) == 1
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_snapshot_is_taken() -> None:
+    ids = people_with_engagement(40)
+    snapshot = Snapshot(
+        IDS.new("snp"), WS, "seg_x", {"engagement": "not_clicked"}, NOW, NOW + timedelta(days=90)
+    )
+    DynamoSnapshots().create(snapshot)
+    job = run(Job("job_s", WS, JobKind.SNAPSHOT_SEGMENT, NOW, {"snapshot": snapshot.id}))
+    assert (job.state, job.progress) == (JobState.DONE, {"looked_at": 40, "members": 20})
+    assert DynamoSnapshots().get(WS, snapshot.id).members == 20
+    assert set(DynamoMemberships().page(WS, snapshot.id, limit=99).items) == set(ids[::2])
 
 
 @pytest.mark.usefixtures("deployment")

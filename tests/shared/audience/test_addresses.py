@@ -1,9 +1,11 @@
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.audience import addresses
 from shared.audience.addresses import normalise
 from shared.errors import InvalidInput
 
@@ -83,3 +85,30 @@ def test_case_makes_no_other_person(address: str) -> None:
     except InvalidInput:
         return
     assert normalise(address.upper()) == normalise(address.swapcase()) == stored
+
+
+_SIMPLE = st.text("abcZ09.-_+'@ ", max_size=30) | st.emails()
+
+
+@given(_SIMPLE)
+def test_the_short_cut_gives_what_the_grammar_gives(text: str) -> None:
+    def outcome() -> str:
+        try:
+            return normalise(text)
+        except InvalidInput as error:
+            return f"refused: {error}"
+
+    quick = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(addresses, "_SIMPLE", re.compile("(?!)"))
+        assert outcome() == quick
+
+
+def test_limits_hold_on_the_short_cut_too() -> None:
+    assert normalise(f"{'a' * 64}@example.com")
+    for address in (
+        f"{'a' * 65}@example.com",
+        f"a@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 80}.com",
+    ):
+        with pytest.raises(InvalidInput):
+            normalise(address)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from shared.audience.model import RowRejection
@@ -15,7 +17,16 @@ def test_starting_keeps_the_file_and_queues_a_job() -> None:
     assert world.jobs.get(world.ws, job.id) == job
     assert job.kind is JobKind.IMPORT_SUBSCRIBERS
     assert job.state is JobState.QUEUED
-    assert job.params == {"format": "text/csv", "lists": [news], "policy": "merge"}
+    assert job.params.pop("upload")
+    assert job.params == {
+        "format": "text/csv",
+        "product": "plain",
+        "lists": [news],
+        "policy": "merge",
+        "dry_run": False,
+        "mapping": {},
+        "list_names": {},
+    }
     assert job.progress["rows"] == 2
     assert job.progress["percent"] == 0
     assert [message.job for message in world.queue.messages] == [job.id]
@@ -26,19 +37,24 @@ def test_starting_keeps_the_file_and_queues_a_job() -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"body": b""}, "body"),
+        ({"body": ""}, "body"),
         ({"body": b"email\n\xff"}, "body"),
-        ({"content_type": "text/plain"}, "content-type"),
-        ({"list_ids": ["lst_x"]}, "lists.0"),
-        ({"policy": "replace"}, "policy"),
+        ({"lists": ["lst_x"]}, "lists.0"),
+        ({"mapping": {"Mail": "attributes.mail"}}, "mapping"),
+        ({"mapping": {"Mail": "email", "X": "attributes.Bad"}}, "mapping.X"),
+        ({"mapping": {"Mail": "email", "X": "tags", "Y": "tags"}}, "mapping.X"),
+        ({"mapping": {"Nowhere": "email"}}, "body"),
+        ({"mapping": {"Mail": "email"}, "product": "mailchimp"}, "mapping"),
+        ({"list_names": {"News": "lst_x"}, "product": "listmonk"}, "list_names.News"),
+        ({"list_names": {"News": "lst_x"}}, "list_names"),
     ],
 )
-def test_what_can_be_seen_at_once_is_refused_at_once(change: dict[str, object], field: str) -> None:
+def test_what_can_be_seen_at_once_is_refused_at_once(change: dict[str, Any], field: str) -> None:
     world = World()
-    good: dict[str, object] = {"body": b"email\na@example.com\n", "content_type": "text/csv"}
+    options = {"body": "email\na@example.com\n", **change}
     with pytest.raises(InvalidInput) as refused:
-        world.imports.start(world.ws, **{**good, **change})  # type: ignore[arg-type]  # a table
-    assert [problem.field for problem in refused.value.problems] == [field]
+        world.upload(options.pop("body"), *options.pop("lists", ()), **options)
+    assert field in {problem.field for problem in refused.value.problems}
     assert world.blobs.files == {}
     assert world.jobs.jobs == {}
     assert world.queue.messages == []

@@ -95,12 +95,12 @@ def test_an_answer_is_kept_here_and_for_the_other_workers_also_a_negative_one() 
 
 def test_no_answer_is_other_for_a_while_and_kept_by_nobody_else() -> None:
     clock, mx, store, groups = made(acme=GOOGLE)
-    mx.dead.add("acme.example")
+    mx.silent.add("acme.example")
     assert groups.of({0: "a@acme.example"}) == {0: Group.OTHER}
     assert "1 gave no MX records (DependencyUnavailable)" in groups.trouble
     assert "acme" not in groups.trouble
     assert store.groups == {}
-    mx.dead.clear()
+    mx.silent.clear()
     assert groups.of({0: "a@acme.example"}) == {0: Group.OTHER}
     assert groups.trouble == ""
     clock.advance(minutes=UNKNOWN_FOR / timedelta(minutes=1))

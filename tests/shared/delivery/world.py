@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from shared.audience.model import ListState, MailingList, Subscriber
+from shared.audience.segments.audiences import Audiences
+from shared.audience.segments.walking import AudienceWalk
 from shared.content.model import Template, TemplateSource
 from shared.delivery.assigning import Assigner
 from shared.delivery.campaigns import CampaignDraft, CampaignService
@@ -56,6 +58,17 @@ class World:
         self.memberships = fakes.FakeMemberships()
         self.suppressions = fakes.FakeSuppressions()
         self.lists = fakes.FakeLists()
+        self.segments = fakes.FakeSegments()
+        self.snapshots = fakes.FakeSnapshots()
+        self.engagement = fakes.FakePersonStates()
+        self.walk = AudienceWalk(self.memberships, self.subscribers, self.engagement)
+        self.audiences = Audiences(
+            lists=self.lists,
+            segments=self.segments,
+            snapshots=self.snapshots,
+            walk=self.walk,
+            clock=self.clock,
+        )
         self.templates = fakes.FakeTemplates()
         self.blobs = fakes.FakeBlobs()
         self.campaigns = fakes.FakeCampaigns()
@@ -124,8 +137,7 @@ class World:
             ledger=self.ledger,
             counters=self.counters,
             templates=self.templates,
-            lists=self.lists,
-            memberships=self.memberships,
+            audiences=self.audiences,
             settings=self.settings,
             sender_check=self.sender_check,
             jobs=self.jobs,
@@ -166,7 +178,7 @@ class World:
         return replace(draft, **fields)
 
     def plan_step(self) -> PlanStep:
-        return PlanStep(self.campaigns, self.ledger, self.memberships, self.releaser)
+        return PlanStep(self.campaigns, self.ledger, self.audiences, self.releaser)
 
     def run_job(self, job_id: str) -> Job:
         job = self.jobs.get(self.workspace, job_id)

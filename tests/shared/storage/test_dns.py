@@ -1,4 +1,4 @@
-"""TXT look-ups against a small DNS server on this machine."""
+"""TXT and MX look-ups against a small DNS server on this machine."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ MX = {
     "_tidepost.example.com.": ["20 Alt.Example.net.", "5 MX.example.net."],
     "null.example.com.": ["0 ."],
 }
+ADDRESSES = {
+    ("v4.example.com.", "A"): ["192.0.2.1"],
+    ("v6.example.com.", "AAAA"): ["2001:db8::1"],
+}
 
 
 class Handler(socketserver.BaseRequestHandler):
@@ -34,8 +38,12 @@ class Handler(socketserver.BaseRequestHandler):
         query = dns.message.from_wire(wire)
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
-        name = query.question[0].name.to_text()
-        if name == "broken.example.com.":
+        name = query.question[0].name.to_text().lower()
+        kind = dns.rdatatype.to_text(query.question[0].rdtype)
+        if any(name == other for other, _ in ADDRESSES):
+            if found := ADDRESSES.get((name, kind)):
+                answer.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *found))
+        elif name == "broken.example.com.":
             answer.set_rcode(dns.rcode.REFUSED)
         elif name not in ZONE:
             answer.set_rcode(dns.rcode.NXDOMAIN)
@@ -64,7 +72,8 @@ def test_the_strings_of_a_record_are_joined(server: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["none.example.com", "empty.example.com", "a" * 64 + ".example.com", "a..example.com"]
+    "name",
+    ["nowhere.example.com", "empty.example.com", "a" * 64 + ".example.com", "a..example.com"],
 )
 def test_no_record_is_an_empty_list(server: str, name: str) -> None:
     assert DnsTxt((server,)).txt(name) == []
@@ -83,6 +92,11 @@ def test_a_server_is_an_address_and_a_port(server: str) -> None:
 
 def test_an_ipv6_server_stands_in_brackets() -> None:
     DnsTxt(("[::1]:53",))
+
+
+@pytest.mark.parametrize("domain", ["v4.example.com", "V6.Example.com."])
+def test_a_domain_with_an_address_alone_takes_its_mail_itself(server: str, domain: str) -> None:
+    assert DnsMx((server,)).mx(domain) == [domain.rstrip(".").lower()]
 
 
 def test_mx_hosts_come_in_the_order_of_preference(server: str) -> None:
