@@ -18,7 +18,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from shared.ids import ID_BYTES
 
@@ -35,6 +35,21 @@ class Deed(IntEnum):
     SENT = 0
     OPENED = 1
     CLICKED = 2
+
+
+class Band(StrEnum):
+    """How much a person cares for her mail: the words that delivery rules and warm-up go by."""
+
+    HIGH = "high"
+    """Clicked within the last 30 days."""
+    MIDDLE = "middle"
+    """Clicked within 90 days, or opened within 30."""
+    LOW = "low"
+    """Clicked or opened within 180 days."""
+    ASLEEP = "asleep"
+    """None of this, for all her mail."""
+    NEW = "new"
+    """Mailed too few times to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +129,29 @@ def day_with(raw: bytes, campaign: bytes, deed: int) -> int:
         return 0
     at += ID_BYTES + deed + deed
     return raw[at] << 8 | raw[at + 1]
+
+
+def band_of(raw: bytes | None, today: int) -> Band:
+    """The band of a person on a day, by her state's bytes; None if she has no state.
+
+    The limits are plain recency, as senders of marketing mail segment by it.
+    """
+    if raw is None:
+        return Band.NEW
+    clicked = today - newest_day(raw, Deed.CLICKED)
+    opened = today - newest_day(raw, Deed.OPENED)
+    if clicked <= _LATELY:
+        return Band.HIGH
+    if clicked <= _THIS_QUARTER or opened <= _LATELY:
+        return Band.MIDDLE
+    if min(clicked, opened) <= _THIS_HALF:
+        return Band.LOW
+    mails = (len(raw) - _HEAD_BYTES) // _ENTRY_BYTES
+    return Band.ASLEEP if mails >= _ENOUGH_MAILS else Band.NEW
+
+
+_LATELY, _THIS_QUARTER, _THIS_HALF = 30, 90, 180
+_ENOUGH_MAILS = 3
 
 
 def _kept(campaigns: Mapping[bytes, Days]) -> dict[bytes, Days]:

@@ -32,6 +32,7 @@ from shared.clock import Clock, SystemClock
 from shared.config import Settings
 from shared.content.service import TemplateService
 from shared.delivery.assigning import Assigner
+from shared.delivery.bands import Bands
 from shared.delivery.campaigns import CampaignService
 from shared.delivery.explaining import Routes, RoutingService
 from shared.delivery.messages import MessageService
@@ -206,7 +207,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
         hand_settler=HandSettler(ledger, message_ids),
         settings=SettingsService(workspace_settings),
         switches=SwitchService(DynamoSwitches(), clock),
-        routing=RoutingService(_routes(parameters, clock), clock),
+        routing=RoutingService(_routes(parameters, clock), subscriber_ids, clock),
         messages=MessageService(
             ledger=ledger,
             queue=SqsChunkQueue(
@@ -238,7 +239,8 @@ def _routes(parameters: ParameterReader, clock: Clock) -> Callable[[], Routes]:
         limits = {provider.name: provider.limits.as_limits() for provider in providers.providers}
         tokens = Tokens(DynamoRates(), limits, clock, time.sleep, jitter)
         rules = parameters.delivery_rules(providers)
-        return Routes(candidates(providers), Assigner(tokens, monitor, rules, clock))
+        bands = Bands(DynamoPersonStates(), rules, clock)
+        return Routes(candidates(providers), Assigner(tokens, monitor, rules, clock), bands)
 
     return routes
 

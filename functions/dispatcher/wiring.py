@@ -17,6 +17,7 @@ from shared.access.senders import SenderBinding
 from shared.clock import Clock, SystemClock
 from shared.config import Provider, SesProvider, Settings
 from shared.delivery.assigning import Assigner
+from shared.delivery.bands import Bands
 from shared.delivery.dispatch import Dispatcher
 from shared.delivery.mailbox_groups import MailboxGroups
 from shared.delivery.mailing import Mailings
@@ -38,6 +39,7 @@ from shared.storage.lean import LeanClient
 from shared.storage.ledger import DynamoLedger
 from shared.storage.mx import DynamoMx
 from shared.storage.parameters import ParameterReader
+from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsChunkQueue, chunk_key_of
 from shared.storage.rates import DynamoRates
 from shared.storage.recipients import LeanRecipients, credentials_of, dynamodb_url
@@ -93,6 +95,7 @@ def _services(_period: int) -> Services:
         random.Random(),  # noqa: S311  # jitter between workers
     )
     deployment = parameters.deployment()
+    rules = parameters.delivery_rules(providers)
     monitor = HealthMonitor(DynamoHealth(), clock, random.Random())  # noqa: S311  # jitter
     dispatcher = Dispatcher(
         campaigns=DynamoCampaigns(),
@@ -100,11 +103,12 @@ def _services(_period: int) -> Services:
         queue=SqsChunkQueue(clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url),
         due=DynamoDue(),
         tokens=tokens,
-        assigner=Assigner(tokens, monitor, parameters.delivery_rules(providers), clock),
+        assigner=Assigner(tokens, monitor, rules, clock),
         mailings=Mailings(
             templates=DynamoTemplates(),
             recipients=LeanRecipients(settings, credentials, dynamodb),
             suppressions=DynamoSuppressions(),
+            bands=Bands(DynamoPersonStates(), rules, clock),
             unsubscribe=UnsubscribeTokens(keys, current),
             public_url=deployment.public_url,
             blobs=S3Blobs(clients.s3, settings.files_bucket),

@@ -188,7 +188,8 @@ class Dispatcher:
         _sooner(run, admitted.retry_at)
         run.waiting.update(set(people).difference(admitted.ready, (c.index for c in changes)))
         addressees = [
-            Addressee(i, plan[i].encode(), people[i].to.address, groups[i]) for i in admitted.ready
+            Addressee(i, plan[i].encode(), people[i].to.address, groups[i], people[i].band)
+            for i in admitted.ready
         ]
         assignment = self._assigner.assign(addressees, ground, _seed(run))
         changes += [Change(i, RecipientState.FAILED, NO_ROUTE) for i in assignment.unroutable]

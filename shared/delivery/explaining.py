@@ -8,20 +8,23 @@ from datetime import datetime
 
 from shared.clock import Clock
 from shared.delivery.assigning import Assigner
+from shared.delivery.bands import Bands
 from shared.delivery.breaker import BreakerState
 from shared.delivery.choosing import explain
 from shared.delivery.health import Health
 from shared.delivery.routing import Candidate
 from shared.delivery.rules import Traits
+from shared.ids import SubscriberIds
 from shared.mail import MailboxGroup, MessageKind, mailbox_group
 
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The deployment's providers, and who assigns mail to them."""
+    """The deployment's providers, who assigns mail to them, and what bands people are in."""
 
     candidates: Sequence[Candidate]
     assigner: Assigner
+    bands: Bands
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,14 @@ class ProviderState:
 class RoutingService:
     """Explains routing. It reads the same health, rooms and rules that the dispatcher does."""
 
-    def __init__(self, routes: Callable[[], Routes], clock: Clock) -> None:
+    def __init__(self, routes: Callable[[], Routes], ids: SubscriberIds, clock: Clock) -> None:
         self._routes = routes
+        self._ids = ids
         self._clock = clock
 
     def explain(
         self,
+        workspace: str,
         address: str,
         *,
         kind: MessageKind,
@@ -57,7 +62,9 @@ class RoutingService:
         lists: Iterable[str] = (),
         tags: Iterable[str] = (),
     ) -> Mapping[str, object]:
-        """`{provider, group, rule, scores, excluded}`, see `choosing.explain`.
+        """`{provider, group, band, rule, scores, excluded}`, see `choosing.explain`.
+
+        Without a `band` it is the person's own, if a rule asks for bands.
 
         Raises:
             DependencyUnavailable: the store did not answer.
@@ -66,7 +73,11 @@ class RoutingService:
         traits = Traits(kind, frozenset(lists), frozenset(tags))
         express = kind is MessageKind.TRANSACTIONAL
         ground = routes.assigner.look(routes.candidates, traits, {}, express=express)
-        return {"group": group.value, **explain(address, group, band, ground.situation)}
+        if not band:
+            person = self._ids.of(workspace, address)
+            band = routes.bands.of(workspace, [person]).get(person, "")
+        found = explain(address, group, band, ground.situation)
+        return {"group": group.value, "band": band, **found}
 
     def providers(self) -> list[ProviderState]:
         """Every provider of the deployment, by name.

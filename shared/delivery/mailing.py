@@ -18,6 +18,7 @@ from shared.audience.segments.model import Consent
 from shared.content.compiled import CompiledTemplate
 from shared.content.model import TemplateSource
 from shared.content.ports import TemplateStore
+from shared.delivery.bands import Bands
 from shared.delivery.composing import fitting
 from shared.delivery.model import Campaign, ChunkPlan
 from shared.delivery.ports import RecipientReader
@@ -44,6 +45,8 @@ class Person:
     headers: Mapping[str, str]
     skip: str = ""
     time_zone: str = ""
+    band: str = ""
+    """Engagement band; empty if no delivery rule asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class Mailings:
         templates: TemplateStore,
         recipients: RecipientReader,
         suppressions: SuppressionStore,
+        bands: Bands,
         unsubscribe: UnsubscribeTokens,
         public_url: str,
         blobs: BlobStore,
@@ -99,6 +103,7 @@ class Mailings:
         self._templates = templates
         self._recipients = recipients
         self._suppressions = suppressions
+        self._bands = bands
         self._unsubscribe = unsubscribe
         self._public_url = public_url.rstrip("/")
         self._blobs = blobs
@@ -115,10 +120,11 @@ class Mailings:
             if campaign.seed_list:
                 consent = replace(consent, lists=(*consent.lists, campaign.seed_list))
             url = f"{self._public_url}/u/"
-            return [
+            mailed = [
                 self._subscriber(found.get(subscriber), consent, common, url + token(subscriber))
                 for subscriber in subscribers
             ]
+            return self._with_bands(campaign.workspace, subscribers, mailed)
 
         return Mailing(
             workspace=campaign.workspace,
@@ -150,7 +156,8 @@ class Mailings:
             entry = self._suppressions.get(workspace, subscribers[0])
             if entry and entry.reason in _STOPS_TRANSACTIONAL:
                 return [_skipped(f"suppressed_{entry.reason}")]
-            return [Person(Mailbox(**message["to"]), {"data": message["data"]}, {})]
+            person = Person(Mailbox(**message["to"]), {"data": message["data"]}, {})
+            return self._with_bands(workspace, subscribers, [person])
 
         if message.get("template_id"):
             template = self._template(
@@ -170,6 +177,17 @@ class Mailings:
             extras=self._extras(workspace, message),
             size=message.get("size", 0),
         )
+
+    def _with_bands(
+        self, workspace: str, subscribers: tuple[str, ...], people: list[Person]
+    ) -> list[Person]:
+        bands = self._bands.of(workspace, subscribers)
+        if not bands:
+            return people
+        return [
+            replace(person, band=bands[one])
+            for one, person in zip(subscribers, people, strict=True)
+        ]
 
     def _extras(self, workspace: str, message: Mapping[str, Any]) -> Extras | None:
         """Copies, files and metadata. Who must not be mailed gets no copy."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from shared.engagement import Band
 from shared.errors import FieldProblem, InvalidInput
 from shared.mail import MailboxGroup, MessageKind
 
@@ -32,7 +33,7 @@ class Match(_Model):
     groups: tuple[MailboxGroup, ...] | None = Field(
         default=None, description="Mailbox groups of the recipient"
     )
-    bands: tuple[_Name, ...] | None = Field(
+    bands: tuple[Band, ...] | None = Field(
         default=None, description="Engagement bands of the recipient"
     )
     kinds: tuple[MessageKind, ...] | None = Field(default=None, description="Message kinds")
@@ -139,6 +140,11 @@ class DeliveryRules(_Model):
             if _matches(rule.match, group, band, traits):
                 return rule.name, rule
         return DEFAULT_RULE, self.default
+
+    @property
+    def ask_for_bands(self) -> bool:
+        """Whether any rule is for some engagement bands only."""
+        return any(rule.match.bands is not None for rule in self.rules)
 
     def in_use(self, weights: Mapping[str, float]) -> frozenset[str]:
         """The providers that any rule may choose; `weights` are those of providers.json."""

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.engagement import (
     KEPT_DAYS,
     MOST_CAMPAIGNS,
+    Band,
     Deed,
     EngagementState,
     Fact,
+    band_of,
     day_of,
     day_with,
     newest_day,
 )
 
+TODAY = 20_500
 A, B = b"a" * 12, b"b" * 12
 FACTS = st.builds(
     Fact,
@@ -83,3 +87,30 @@ def test_days_are_utc() -> None:
     assert day_of(datetime.fromisoformat("2026-11-24T01:00:00+02:00")) == day_of(
         datetime(2026, 11, 24, tzinfo=UTC) - timedelta(days=1)
     )
+
+
+@pytest.mark.parametrize(
+    ("clicked", "opened", "mails", "band"),
+    [
+        (0, 0, 2, Band.NEW),
+        (0, 0, 3, Band.ASLEEP),
+        (30, 0, 3, Band.HIGH),
+        (31, 0, 3, Band.MIDDLE),
+        (0, 30, 1, Band.MIDDLE),
+        (91, 31, 3, Band.LOW),
+        (0, 180, 3, Band.LOW),
+        (181, 181, 3, Band.ASLEEP),
+    ],
+)
+def test_the_band_goes_by_the_newest_click_and_open(
+    clicked: int, opened: int, mails: int, band: Band
+) -> None:
+    facts = [Fact(bytes([n]) * 12, Deed.SENT, TODAY - 200 - n) for n in range(mails)]
+    for deed, ago in ((Deed.CLICKED, clicked), (Deed.OPENED, opened)):
+        if ago:
+            facts.append(Fact(bytes([0]) * 12, deed, TODAY - ago))
+    assert band_of(EngagementState().heard(facts).to_bytes(), TODAY) is band
+
+
+def test_whoever_was_never_mailed_is_new() -> None:
+    assert band_of(None, TODAY) is Band.NEW

@@ -12,6 +12,7 @@ from functions.api.visit import CurrentCall
 from shared.access.model import Scope
 from shared.audience.addresses import normalise
 from shared.delivery.explaining import ProviderState
+from shared.engagement import Band
 from shared.mail import MessageKind
 
 routing = Endpoints("routing", "/v1")
@@ -35,7 +36,9 @@ class ExplainBody(Body):
         default_factory=list, max_length=50, description="Ids of mailing lists"
     )
     tags: list[_Name] = Field(default_factory=list, max_length=50)
-    band: Annotated[str, Field(max_length=64, description="Engagement band of the person")] = ""
+    band: Annotated[
+        Band | None, Field(description="Engagement band; left out: the one that the person is in")
+    ] = None
 
 
 class Score(Answer):
@@ -58,6 +61,7 @@ class ExplainAnswer(Answer):
 
     provider: str | None = Field(description="The likeliest; null if nobody could take it now")
     group: str = Field(description="Mailbox group of the address")
+    band: str = Field(description="Engagement band; empty if no delivery rule asks for bands")
     rule: str = Field(description="Name of the delivery rule that decides")
     scores: dict[str, Score] = Field(description="Every provider that may be used")
     excluded: list[Exclusion]
@@ -105,9 +109,10 @@ def explain_routing(body: ExplainBody, call: CurrentCall) -> ExplainAnswer:
         tags += campaign.tags
     found: dict[str, Any] = dict(
         call.services.routing.explain(
+            call.workspace,
             normalise(body.email),
             kind=MessageKind(body.kind),
-            band=body.band,
+            band=body.band or "",
             lists=lists,
             tags=tags,
         )

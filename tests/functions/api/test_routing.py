@@ -51,6 +51,20 @@ def test_by_the_weights_while_nothing_is_known(three: World) -> None:
     assert chances == {"ses": 0.6, "sendgrid": 0.2, "postmark": 0.2}
 
 
+def test_the_band_is_the_persons_own_unless_it_is_said(three: World) -> None:
+    three.rules = DeliveryRules.parse(
+        """{"rules": [{"name": "fresh", "match": {"bands": ["new"]}, "order": ["postmark"]}]}""",
+        [c.name for c in three.candidates],
+    )
+    found = explained(three)
+    assert (found["band"], found["rule"], found["provider"]) == ("new", "fresh", "postmark")
+    asleep = explained(three, band="asleep")
+    assert (asleep["band"], asleep["rule"]) == ("asleep", "default")
+    wrong = three.call("POST", "/v1/routing/explain", {"email": "a@x.com", "band": "sleepy"})
+    assert wrong.status == 422
+    assert wrong.json["errors"][0]["field"] == "band"
+
+
 def test_rules_ask_for_kind_and_tags(three: World) -> None:
     vip = explained(three, tags=["vip"])
     assert (vip["provider"], vip["rule"]) == ("postmark", "vip")

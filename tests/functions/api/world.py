@@ -35,6 +35,7 @@ from shared.audience.service import SubscriberService
 from shared.audience.settings import AudienceSettingsService
 from shared.content.service import TemplateService
 from shared.delivery.assigning import Assigner
+from shared.delivery.bands import Bands
 from shared.delivery.campaigns import CampaignService
 from shared.delivery.explaining import Routes, RoutingService
 from shared.delivery.messages import MessageService
@@ -150,6 +151,7 @@ class World:
         self.txt = FakeTxt()
         self.subscribers = FakeSubscribers()
         self.memberships = FakeMemberships()
+        self.person_states = FakePersonStates()
         self.suppressions = FakeSuppressions()
         self.audience_settings = FakeAudienceSettings()
         self.mx = FakeMx()
@@ -243,14 +245,15 @@ class World:
         limits = {candidate.name: Limits() for candidate in self.candidates}
         tokens = Tokens(self.rates, limits, self.clock, lambda _: None, jitter)
         monitor = HealthMonitor(self.health, self.clock, jitter)
-        return Routes(self.candidates, Assigner(tokens, monitor, self.rules, self.clock))
+        bands = Bands(self.person_states, self.rules, self.clock)
+        return Routes(self.candidates, Assigner(tokens, monitor, self.rules, self.clock), bands)
 
     def _services(self, answers: BasePersistenceLayer) -> Services:
         ids = Ids(self.clock, seeded_bytes())
         subscriber_ids = SubscriberIds(b"subscriber-id-key")
         message_ids = MessageIds(b"message-id-key")
         lists, templates, ledger = FakeLists(), FakeTemplates(), self.ledger
-        walk = AudienceWalk(self.memberships, self.subscribers, FakePersonStates())
+        walk = AudienceWalk(self.memberships, self.subscribers, self.person_states)
         audiences = Audiences(
             lists=lists,
             segments=self.segments,
@@ -348,7 +351,7 @@ class World:
             hand_settler=HandSettler(ledger, message_ids),
             settings=SettingsService(self.settings),
             switches=SwitchService(self.switches, self.clock),
-            routing=RoutingService(self._routes, self.clock),
+            routing=RoutingService(self._routes, subscriber_ids, self.clock),
             messages=MessageService(
                 ledger=ledger,
                 queue=self.chunk_queue,

@@ -13,6 +13,7 @@ from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.walking import AudienceWalk
 from shared.content.model import Template, TemplateSource
 from shared.delivery.assigning import Assigner
+from shared.delivery.bands import Bands
 from shared.delivery.campaigns import CampaignDraft, CampaignService
 from shared.delivery.dispatch import Dispatcher
 from shared.delivery.mailbox_groups import MailboxGroups
@@ -209,6 +210,7 @@ class World:
                 templates=self.templates,
                 recipients=self.subscribers,
                 suppressions=self.suppressions,
+                bands=Bands(self.engagement, self.rules, self.clock),
                 unsubscribe=self.unsubscribe,
                 public_url="https://mail.example.com",
                 blobs=self.blobs,
