@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from threading import Lock
 from typing import Any
 
@@ -16,6 +16,7 @@ from benchmarks.units import WRITE_UNIT_BYTES, item_size
 from shared.delivery.frequency import GIVEN, REACHED, Place, Taken
 from shared.delivery.ports import FrequencyStore
 from shared.delivery.workspace import MAX_CAP_MESSAGES, FrequencyCap
+from shared.errors import DependencyUnavailable
 from shared.ids import SUBSCRIBER, WORKSPACE, to_text
 from shared.mail import MessageKind
 from shared.storage.frequency import DynamoFrequency, FrequencyItem
@@ -133,6 +134,18 @@ def test_fifty_at_once_and_only_so_many_get_in(
         results = list(threads.map(race, range(50)))
     assert results.count(GIVEN) == messages
     assert results.count(REACHED) == 50 - messages
+
+
+@pytest.mark.usefixtures("dynamo")
+def test_who_is_never_first_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = count(1)
+
+    def overtaken(*_: object) -> RawItem:
+        return {"n": {"N": str(next(versions))}, "s0": {"S": "0"}}
+
+    monkeypatch.setattr(FrequencyItem, "change_raw", overtaken)
+    with pytest.raises(DependencyUnavailable, match="40 times"):
+        DynamoFrequency().take(WS, ANN, TWO_IN_A_WEEK, place(1), NOW)
 
 
 @pytest.mark.usefixtures("dynamo")
