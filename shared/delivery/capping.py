@@ -94,7 +94,8 @@ class Places:
 
     def posted(self, outcomes: Iterable[tuple[str, SendOutcome]]) -> None:
         """Whoever was mailed, or may have been, keeps the place."""
-        self._gone.update(o.index for _, o in outcomes if o.verdict in _MAY_HAVE_GONE)
+        if self._cap is not None:
+            self._gone.update([o.index for _, o in outcomes if o.verdict in _MAY_HAVE_GONE])
 
     def give_back(self) -> None:
         """Frees the places of all others, when the run is over: nothing more is posted under them.
