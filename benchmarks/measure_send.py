@@ -25,9 +25,14 @@ from benchmarks.mail import people
 from benchmarks.sdks import OneByOne
 from shared.delivery.model import CHUNK_SIZE
 from shared.delivery.states import CampaignState
+from shared.delivery.workspace import FrequencyCap, WorkspaceSettings
 from shared.ids import SubscriberIds
+from shared.mail import MessageKind
+from shared.storage.settings import DynamoSettings
 
 _TIMEOUT_S = 30
+_CAP = 2
+_SENT_OR_NOT = ("accepted", "skipped")
 
 
 def counts(
@@ -70,6 +75,23 @@ def _calls_of_two_chunks(pipeline: Pipeline, where: Workspace, counter: CallCoun
             pipeline.dispatch(event)
         calls += counted
     return calls
+
+
+def capped(pipeline: Pipeline, where: Workspace, cloud_url: str) -> list[dict[str, Any]]:
+    """What three campaigns are billed under a cap of two messages: two are sent, one is skipped."""
+    cap = FrequencyCap(MessageKind.CAMPAIGN, _CAP, days=7)
+    DynamoSettings().save(where.workspace, WorkspaceSettings(frequency_cap=(cap,)))
+    found = []
+    for _ in range(_CAP + 1):
+        campaign = pipeline.launch(where)
+        events = pipeline.bulk.take()
+        _forget(cloud_url)
+        for event in events:
+            pipeline.dispatch(event)
+        units = _forget(cloud_url)["write_units"]
+        states = pipeline.finish(campaign).totals["states"]
+        found.append({"write_units": units, **{word: states[word] for word in _SENT_OR_NOT}})
+    return found
 
 
 def cpu(
@@ -157,7 +179,7 @@ def _forget(url: str) -> dict[str, Any]:
 
 
 def main(arguments: dict[str, Any]) -> dict[str, Any]:
-    """`what` is `counts` or `cpu`."""
+    """`what` is `counts`, `capped` or `cpu`."""
     urls = arguments["cloud_url"], arguments["esp_url"]
     provider = arguments["provider"]
     log = io.StringIO()
@@ -167,6 +189,9 @@ def main(arguments: dict[str, Any]) -> dict[str, Any]:
         if arguments["what"] == "counts":
             chunks = arguments["chunks"]
             return counts(pipeline, populate(chunks * CHUNK_SIZE), urls, log, chunks)
+        if arguments["what"] == "capped":
+            where = populate(arguments["chunks"] * CHUNK_SIZE)
+            return {"campaigns": capped(pipeline, where, urls[0])}
         repeats = arguments["repeats"]
         where = populate((repeats + 1) * CHUNK_SIZE)
         others = OneByOne(provider, urls[1]), Lean(*urls)

@@ -33,6 +33,8 @@ COLD_BATCHES = 1
 """Small first batches by which a provider proves itself to a cold worker; they are not counted."""
 
 ESP_CALLS_GOAL = {"sendgrid": 2, "postmark": 2, "ses": 20}
+CAPPED_CHUNKS = 4
+CAP_WRITE_UNITS_GOAL = 1
 WRITE_UNITS_GOAL, READ_UNITS_GOAL, LOG_BYTES_GOAL = 0.03, 1.05, 20
 CALLS_GOAL, CPU_VS_SDK_GOAL, CPU_VS_LEAN_GOAL = 100, 0.02, 2
 
@@ -47,6 +49,8 @@ def run() -> list[Figure]:
         figures += counted(provider, CHUNKS)
         print(f"  {provider}: CPU, by turns with its SDK", flush=True)
         figures += _cpu(provider)
+    print(f"  campaigns of {CAPPED_CHUNKS} chunks under a frequency cap, counted", flush=True)
+    figures += capped(CAPPED_CHUNKS)
     print("  the share of the ceiling", flush=True)
     figures += ceiling.run()
     return sorted(figures, key=lambda one: one.name)
@@ -114,6 +118,27 @@ def counted(provider: str, chunks: int) -> list[Figure]:
             0,
         ),
     ]
+
+
+def capped(chunks: int) -> list[Figure]:
+    """What a frequency cap adds, of campaigns of that many chunks: two sent, then one skipped."""
+    found = _measure({"what": "capped", "provider": PROVIDERS[0], "chunks": chunks})
+    recipients = chunks * CHUNK_SIZE
+    campaigns = []
+    for one in found["campaigns"]:
+        units = one.pop("write_units")
+        own = sum(n for table, n in units.items() if table.endswith("-frequency"))
+        campaigns.append(
+            {
+                **one,
+                "cap_write_units": own / recipients,
+                "other_write_units": (sum(units.values()) - own) / recipients,
+            }
+        )
+    worst = max(one["cap_write_units"] for one in campaigns)
+    context = {"provider": PROVIDERS[0], "messages": recipients, "campaigns": campaigns}
+    name = "send.cap_write_units_per_message"
+    return [Figure(name, worst, "write units", context, CAP_WRITE_UNITS_GOAL)]
 
 
 def _cpu(provider: str) -> list[Figure]:

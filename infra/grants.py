@@ -45,6 +45,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "aggregator": "W",
         "warming_cron": "RW",
     },
+    "frequency": {"dispatcher": "W"},
     "engagements": {"api": "R", "jobs": "Q", "scheduler": "R", "webhooks": "WB"},
     "counters": {"api": "R", "scheduler": "R", "aggregator": "RWB"},
     "jobs": {"api": "RW", "jobs": "RW", "scheduler": "R"},

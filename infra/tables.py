@@ -29,6 +29,7 @@ _TABLES = (
     "ledger",
     "due",
     "rates",
+    "frequency",
     "engagements",
     "counters",
     "jobs",

@@ -11,7 +11,7 @@ from shared.errors import ConfigurationError
 
 TABLES = (
     "workspaces", "api-keys", "subscribers", "memberships", "suppressions", "campaigns", "ledger",
-    "due", "rates", "engagements", "counters", "jobs", "idempotency", "audit",
+    "due", "rates", "frequency", "engagements", "counters", "jobs", "idempotency", "audit",
 )  # fmt: skip
 FUNCTIONS = (
     "api", "jobs", "scheduler", "dispatcher", "webhooks", "aggregator", "public", "warming_cron",

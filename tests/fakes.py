@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from threading import Lock
 from typing import Any, TypeVar
 
 from shared.access.model import ApiKey, AuditEntry, DomainState, SenderDomain, Workspace
@@ -24,6 +25,8 @@ from shared.audience.segments.model import Segment, Snapshot
 from shared.audience.settings import AudienceSettings
 from shared.clock import to_iso
 from shared.content.model import Template
+from shared.delivery.frequency import Place, Taken
+from shared.delivery.frequency import take as take_place
 from shared.delivery.health import Count, Counts, Health
 from shared.delivery.model import (
     Attempt,
@@ -36,7 +39,7 @@ from shared.delivery.model import (
 )
 from shared.delivery.rates import BucketState
 from shared.delivery.states import CampaignState
-from shared.delivery.workspace import Switch, WorkspaceSettings
+from shared.delivery.workspace import FrequencyCap, Switch, WorkspaceSettings
 from shared.errors import (
     AlreadyExists,
     Conflict,
@@ -883,6 +886,35 @@ class FakeSettings:
             raise StaleWrite("somebody else wrote first")
         self.by_workspace[workspace] = replace(settings, version=settings.version + 1)
         return self.by_workspace[workspace]
+
+
+class FakeFrequency:
+    """`FrequencyStore`. `writes` counts what the real one would be billed for at the least."""
+
+    def __init__(self) -> None:
+        self.places: dict[tuple[str, str, MessageKind], tuple[Place, ...]] = {}
+        self.writes = 0
+        self._lock = Lock()
+
+    def take(
+        self, workspace: str, subscriber: str, cap: FrequencyCap, place: Place, now: datetime
+    ) -> Taken:
+        key = workspace, subscriber, cap.kind
+        with self._lock:
+            self.writes += 1
+            taken, self.places[key] = take_place(self.places.get(key, ()), place, cap, now)
+            return taken
+
+    def give_back(self, workspace: str, subscriber: str, cap: FrequencyCap, place: Place) -> None:
+        key = workspace, subscriber, cap.kind
+        with self._lock:
+            self.writes += 1
+            held = self.places.get(key, ())
+            self.places[key] = tuple(one for one in held if one != place)
+
+    def forget(self, workspace: str, subscriber: str) -> None:
+        for kind in MessageKind:
+            self.places.pop((workspace, subscriber, kind), None)
 
 
 class FakeSwitches:

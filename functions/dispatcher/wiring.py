@@ -18,6 +18,7 @@ from shared.clock import Clock, SystemClock
 from shared.config import Provider, SesProvider, Settings
 from shared.delivery.assigning import Assigner
 from shared.delivery.bands import Bands
+from shared.delivery.capping import FrequencyCaps
 from shared.delivery.dispatch import Dispatcher
 from shared.delivery.mailbox_groups import MailboxGroups
 from shared.delivery.mailing import Mailings
@@ -34,6 +35,7 @@ from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
 from shared.storage.dns import DnsMx
 from shared.storage.due import DynamoDue
+from shared.storage.frequency import DynamoFrequency
 from shared.storage.health import DynamoHealth
 from shared.storage.lean import LeanClient
 from shared.storage.ledger import DynamoLedger
@@ -44,6 +46,7 @@ from shared.storage.queues import SqsChunkQueue, chunk_key_of
 from shared.storage.rates import DynamoRates
 from shared.storage.recipients import LeanRecipients, credentials_of, dynamodb_url
 from shared.storage.sender_domains import DynamoSenderDomains
+from shared.storage.settings import DynamoSettings
 from shared.storage.suppressions import DynamoSuppressions
 from shared.storage.switches import DynamoSwitches
 from shared.storage.templates import DynamoTemplates
@@ -51,6 +54,8 @@ from shared.transport import Transport
 
 _KEPT_S = 300
 _LOOKUPS_AT_ONCE = 16
+_PLACES_AT_ONCE = 16
+"""Writes under a frequency cap, and so connections to DynamoDB, which are opened when needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,9 @@ def _services(_period: int) -> Services:
     settings = Settings.from_env(os.environ)
     clients = _clients()
     credentials = credentials_of(clients.session)
-    dynamodb = Transport(dynamodb_url(settings), connect_timeout_s=2, read_timeout_s=5, pool_size=2)
+    dynamodb = Transport(
+        dynamodb_url(settings), connect_timeout_s=2, read_timeout_s=5, pool_size=_PLACES_AT_ONCE
+    )
     lean = LeanClient(dynamodb, settings.region, credentials)
     tables.bind(settings.table_prefix, settings.region, settings.endpoint_url, client=lean)
     parameters = ParameterReader(settings, clients.ssm, clients.secretsmanager)
@@ -114,6 +121,9 @@ def _services(_period: int) -> Services:
             blobs=S3Blobs(clients.s3, settings.files_bucket),
         ),
         mailbox_groups=_mailbox_groups(deployment.mx_lookup, deployment.dns_servers),
+        frequency_caps=FrequencyCaps(
+            DynamoSettings(), DynamoFrequency(), ThreadPoolExecutor(_PLACES_AT_ONCE), clock
+        ),
         message_ids=MessageIds(parameters.message_id_key()),
         sender_check=SenderBinding(DynamoSenderDomains()),
         candidates=candidates(providers),

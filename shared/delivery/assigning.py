@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -114,9 +114,17 @@ class Assigner:
             return ground
         return replace(ground, retry_at=self._retry_at(ground, used, ()))
 
-    def assign(self, addressees: Iterable[Addressee], ground: Ground, seed: int) -> Assignment:
+    def assign(
+        self,
+        addressees: Iterable[Addressee],
+        ground: Ground,
+        seed: int,
+        admit: Callable[[list[int]], Collection[int]] = list,
+    ) -> Assignment:
         """Chooses, claims the probes among the choices, and takes the tokens.
 
+        `admit` is asked about those for whom there is a provider with room,
+        before a token is taken for them: whom it leaves out is in no list.
         Whom a take left without a token, since another worker was faster, is
         in no list: the next round finds less room.
 
@@ -133,7 +141,12 @@ class Assigner:
             evidence=choices.evidence(),
         )
         rooms = dict(ground.rooms)
-        for provider, indexes in choices.by_provider().items():
+        chosen = choices.by_provider()
+        admitted = frozenset(admit([i for indexes in chosen.values() for i in indexes]))
+        for provider, found in chosen.items():
+            indexes = [i for i in found if i in admitted]
+            if not indexes:
+                continue
             by_group = Counter([groups[i] for i in indexes])
             grant = self._tokens.take(
                 provider, len(indexes), by_group=by_group, express=ground.express

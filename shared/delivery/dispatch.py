@@ -1,4 +1,4 @@
-"""Sending one chunk: claim, re-check, route, take tokens, record intent, send, record outcome.
+"""Sending one chunk: claim, re-check, route, cap, take tokens, record intent, send, record outcome.
 
 The order is the promise. Tokens are taken and the attempt is recorded before
 anything is posted; after a crash the recorded attempt says who may have been
@@ -18,6 +18,7 @@ from typing import Any
 from shared.clock import Clock, from_iso
 from shared.delivery.admitting import Admission
 from shared.delivery.assigning import Assigner, Assignment
+from shared.delivery.capping import FrequencyCaps, Places
 from shared.delivery.choices import Addressee
 from shared.delivery.mailbox_groups import MailboxGroups
 from shared.delivery.mailing import Mailing, Mailings, Person
@@ -75,6 +76,7 @@ class Dispatcher:
         assigner: Assigner,
         mailings: Mailings,
         mailbox_groups: MailboxGroups,
+        frequency_caps: FrequencyCaps,
         message_ids: MessageIds,
         sender_check: SenderCheck,
         candidates: tuple[Candidate, ...],
@@ -91,6 +93,7 @@ class Dispatcher:
         self._assigner = assigner
         self._mailings = mailings
         self._mailbox_groups = mailbox_groups
+        self._frequency_caps = frequency_caps
         self._message_ids = message_ids
         self._sender_check = sender_check
         self._candidates = candidates
@@ -117,8 +120,12 @@ class Dispatcher:
         mailing = self._mailing(record, run)
         if mailing is None:
             return run
-        while run.rounds <= len(self._candidates) and self._round(record, mailing, run):
+        places = self._frequency_caps.places(
+            record.plan, mailing.kind, deadline + LEASE_GRACE, self._new_owner()
+        )
+        while run.rounds <= len(self._candidates) and self._round(record, mailing, run, places):
             run.rounds += 1
+        places.give_back()
         self._leave(run, mailing.schedule)
         return run
 
@@ -165,7 +172,7 @@ class Dispatcher:
         pending = run.outcome.in_state(RecipientState.PENDING)
         self._recorder.save(run, [Change(i, RecipientState.FAILED, code) for i in pending], [])
 
-    def _round(self, record: ChunkRecord, mailing: Mailing, run: Run) -> bool:
+    def _round(self, record: ChunkRecord, mailing: Mailing, run: Run, places: Places) -> bool:
         """One claim of what is pending; says whether another round may bring more."""
         key, express = run.key, mailing.kind is MessageKind.TRANSACTIONAL
         pending = [i for i in run.outcome.in_state(RecipientState.PENDING) if i not in run.waiting]
@@ -191,7 +198,8 @@ class Dispatcher:
             Addressee(i, plan[i].encode(), people[i].to.address, groups[i], people[i].band)
             for i in admitted.ready
         ]
-        assignment = self._assigner.assign(addressees, ground, _seed(run))
+        assignment = self._assigner.assign(addressees, ground, _seed(run), places.admit)
+        changes += places.settle(run)
         changes += [Change(i, RecipientState.FAILED, NO_ROUTE) for i in assignment.unroutable]
         _sooner(run, assignment.retry_at)
         wait = assignment.retry_at is None or assignment.retry_at >= run.deadline
@@ -218,6 +226,7 @@ class Dispatcher:
         outcomes = self._poster.post(
             _mail(mailing), shares, run.deadline, lambda: self._halted(key.workspace)
         )
+        places.posted(outcomes)
         self._recorder.save(run, changes, outcomes, attempt)
         if admitted.pace is not None:
             surely_not = sum(o.verdict in _SURELY_NOT for _, o in outcomes)

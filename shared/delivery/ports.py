@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from shared.delivery.frequency import Place, Taken
 from shared.delivery.health import Counts, Health
 from shared.delivery.model import (
     Attempt,
@@ -17,7 +18,7 @@ from shared.delivery.model import (
     DueItem,
 )
 from shared.delivery.rates import BucketState
-from shared.delivery.workspace import Switch, WorkspaceSettings
+from shared.delivery.workspace import FrequencyCap, Switch, WorkspaceSettings
 from shared.events import EventReport
 from shared.mail import MailboxGroup, MessageKind, OutgoingBatch, SendOutcome
 from shared.paging import Page
@@ -253,6 +254,39 @@ class SettingsStore(Protocol):
         Raises:
             StaleWrite: another writer was first.
         """
+        ...
+
+
+class FrequencyStore(Protocol):
+    """Keeps what a person has got lately, an item a person and kind of message.
+
+    Costs: a place is one write unit, also one that is refused. A second one is
+    needed to give it back, and where a write finds other than it expected:
+    a place that a dead worker left for the same message, or another write at
+    the same moment. Items go by themselves when the newest place counts no
+    more. What a lower cap had no use for, a higher one may not know.
+    """
+
+    def take(
+        self, workspace: str, subscriber: str, cap: FrequencyCap, place: Place, now: datetime
+    ) -> Taken:
+        """As `frequency.take` decides, whoever else takes places at the same moment.
+
+        Raises:
+            DependencyUnavailable: the store did not answer, or others were always first.
+        """
+        ...
+
+    def give_back(self, workspace: str, subscriber: str, cap: FrequencyCap, place: Place) -> None:
+        """Frees this very place; one that was moved by now, or is gone, stays as it is.
+
+        Raises:
+            DependencyUnavailable: the store did not answer, or others were always first.
+        """
+        ...
+
+    def forget(self, workspace: str, subscriber: str) -> None:
+        """Removes all that is kept of a person, of every kind of message; for an erasure."""
         ...
 
 

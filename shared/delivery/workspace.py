@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared.delivery.schedule import QuietHours, quiet_problems, zone_problems
 from shared.errors import FieldProblem
+from shared.mail import MessageKind
 
 MAX_CONFIRM_ABOVE = 100_000_000
+
+MAX_CAP_MESSAGES = 31
+"""So many places of a person fit into an item of 1 KB, which is one write unit."""
+
+MAX_CAP_DAYS = 31
+
+
+@dataclass(frozen=True, slots=True)
+class FrequencyCap:
+    """At most `messages` of a kind to a person within any `days` times 24 hours."""
+
+    kind: MessageKind
+    messages: int
+    days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +35,8 @@ class WorkspaceSettings:
     more than `confirm_above` recipients asks for confirmation. The brake pauses
     a campaign at `max_hard_bounce_rate` or `max_complaint_rate` of its accepted
     mail (0.04 and 0.0008: below 0.05 and 0.001, where Amazon SES puts an
-    account under review), once `brake_after` messages were accepted.
+    account under review), once `brake_after` messages were accepted. A kind of
+    message without a `frequency_cap` has none.
     """
 
     time_zone: str = "UTC"
@@ -28,6 +45,7 @@ class WorkspaceSettings:
     max_hard_bounce_rate: float = 0.04
     max_complaint_rate: float = 0.0008
     brake_after: int = 500
+    frequency_cap: tuple[FrequencyCap, ...] = ()
     version: int = 0
 
 
@@ -55,4 +73,18 @@ def check_settings(settings: WorkspaceSettings) -> list[FieldProblem]:
             problems.append(FieldProblem(name, "must be above 0 and at most 1"))
     if settings.brake_after < 1:
         problems.append(FieldProblem("brake_after", "must be at least 1"))
+    return problems + _cap_problems(settings.frequency_cap)
+
+
+def _cap_problems(caps: Sequence[FrequencyCap]) -> list[FieldProblem]:
+    problems = []
+    for place, cap in enumerate(caps):
+        if not 1 <= cap.messages <= MAX_CAP_MESSAGES:
+            reason = f"must be 1 to {MAX_CAP_MESSAGES}"
+            problems.append(FieldProblem(f"frequency_cap.{place}.messages", reason))
+        if not 1 <= cap.days <= MAX_CAP_DAYS:
+            reason = f"must be 1 to {MAX_CAP_DAYS}"
+            problems.append(FieldProblem(f"frequency_cap.{place}.days", reason))
+    if len({cap.kind for cap in caps}) < len(caps):
+        problems.append(FieldProblem("frequency_cap", "must have each kind of message once"))
     return problems

@@ -135,6 +135,7 @@ def _refusal(response: Response, operation: str) -> ClientError:
     parsed: dict[str, Any] = {
         "Error": {"Code": code, "Message": message},
         "CancellationReasons": document.get("CancellationReasons", []),
+        "Item": document.get("Item", {}),
         "ResponseMetadata": {"HTTPStatusCode": response.status, "HTTPHeaders": {}},
     }
     return ClientError(cast("Any", parsed), operation)

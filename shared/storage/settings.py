@@ -9,8 +9,9 @@ import orjson
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from shared.delivery.schedule import quiet_of, quiet_text
-from shared.delivery.workspace import WorkspaceSettings
+from shared.delivery.workspace import FrequencyCap, WorkspaceSettings
 from shared.errors import StaleWrite
+from shared.mail import MessageKind
 from shared.storage.tables import VersionedModel
 
 
@@ -34,7 +35,13 @@ class DynamoSettings:
         doc: dict[str, Any] = orjson.loads(item.doc)
         quiet = doc.pop("quiet_hours")
         hours = quiet_of(quiet) if quiet else None
-        return WorkspaceSettings(quiet_hours=hours, version=int(item.version), **doc)
+        caps = tuple(
+            FrequencyCap(MessageKind(cap["kind"]), cap["messages"], cap["days"])
+            for cap in doc.pop("frequency_cap", ())
+        )
+        return WorkspaceSettings(
+            quiet_hours=hours, frequency_cap=caps, version=int(item.version), **doc
+        )
 
     def save(self, workspace: str, settings: WorkspaceSettings) -> WorkspaceSettings:
         """As the port says."""

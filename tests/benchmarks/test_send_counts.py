@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.deployment import PROVIDERS
-from benchmarks.send import counted
+from benchmarks.send import capped, counted
 
 FAMILY = "send."
 
@@ -24,3 +24,13 @@ def test_what_a_message_costs(provider: str) -> None:
     calls = figures["calls_per_message"]
     # The look at the providers' health, every five seconds, falls into one of them or not.
     assert calls.value == pytest.approx(calls.context["again"], rel=0.08)
+
+
+def test_what_a_frequency_cap_adds() -> None:
+    (figure,) = capped(chunks=1)
+    first, second, last = figure.context["campaigns"]
+    assert (figure.value, figure.met) == (1, True)
+    assert [one["accepted"] for one in (first, second, last)] == [500, 500, 0]
+    assert last["skipped"] == 500
+    assert last["cap_write_units"] == 1
+    assert last["other_write_units"] < first["other_write_units"] < 0.036

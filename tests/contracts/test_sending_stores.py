@@ -9,9 +9,10 @@ import pytest
 
 from shared.delivery.ports import SettingsStore, SwitchStore
 from shared.delivery.schedule import QuietHours
-from shared.delivery.workspace import Switch, WorkspaceSettings
+from shared.delivery.workspace import FrequencyCap, Switch, WorkspaceSettings
 from shared.errors import StaleWrite
-from shared.storage.settings import DynamoSettings
+from shared.mail import MessageKind
+from shared.storage.settings import DynamoSettings, SettingsItem
 from shared.storage.switches import DynamoSwitches
 from tests.fakes import FakeSettings, FakeSwitches
 
@@ -48,6 +49,23 @@ def test_settings_come_back_and_are_written_under_their_version(settings: Settin
     for stale in (wanted, first):
         with pytest.raises(StaleWrite):
             settings.save("ws_a", stale)
+
+
+def test_frequency_caps_come_back(settings: SettingsStore) -> None:
+    caps = tuple(FrequencyCap(kind, 3, 7) for kind in MessageKind)
+    saved = settings.save("ws_a", WorkspaceSettings(frequency_cap=caps))
+    assert settings.get("ws_a") == saved
+    assert saved.frequency_cap == caps
+
+
+@pytest.mark.usefixtures("dynamo")
+def test_settings_of_an_earlier_release_have_no_cap() -> None:
+    doc = (
+        '{"time_zone":"UTC","quiet_hours":null,"confirm_above":5,"max_hard_bounce_rate":0.04,'
+        '"max_complaint_rate":0.0008,"brake_after":500}'
+    )
+    SettingsItem("ws#ws_a", "settings", doc=doc, version=3).put()
+    assert DynamoSettings().get("ws_a") == WorkspaceSettings(confirm_above=5, version=3)
 
 
 def test_switches_are_on_until_they_are_turned(switches: SwitchStore) -> None:

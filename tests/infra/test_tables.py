@@ -13,6 +13,7 @@ NAMES = {
     "ledger",
     "due",
     "rates",
+    "frequency",
     "engagements",
     "counters",
     "jobs",

@@ -12,7 +12,14 @@ from functions.api.schedules import QuietHoursAnswer, QuietHoursBody
 from functions.api.schema import Answer, Body
 from functions.api.visit import CurrentCall
 from shared.access.model import AuditAction, Scope
-from shared.delivery.workspace import MAX_CONFIRM_ABOVE, WorkspaceSettings
+from shared.delivery.workspace import (
+    MAX_CAP_DAYS,
+    MAX_CAP_MESSAGES,
+    MAX_CONFIRM_ABOVE,
+    FrequencyCap,
+    WorkspaceSettings,
+)
+from shared.mail import MessageKind
 
 settings = Endpoints("settings", "/v1/settings")
 
@@ -21,7 +28,24 @@ _EXAMPLE: JsonDict = {
     "time_zone": "Europe/Berlin",
     "quiet_hours": {"start": "21:00", "end": "08:00"},
     "confirm_above": 50000,
+    "frequency_cap": [{"kind": "campaign", "messages": 3, "days": 7}],
 }
+
+
+class CapBody(Body):
+    """At most so many messages of a kind to a person within any `days` times 24 hours."""
+
+    kind: MessageKind
+    messages: int = Field(ge=1, le=MAX_CAP_MESSAGES)
+    days: int = Field(ge=1, le=MAX_CAP_DAYS)
+
+
+class CapAnswer(Answer):
+    """At most so many messages of a kind to a person within any `days` times 24 hours."""
+
+    kind: MessageKind
+    messages: int
+    days: int
 
 
 class SettingsBody(Body):
@@ -48,6 +72,11 @@ class SettingsBody(Body):
     brake_after: int = Field(
         default=_DEFAULTS.brake_after, ge=1, description="Accepted messages before it judges"
     )
+    frequency_cap: list[CapBody] = Field(
+        default_factory=list,
+        max_length=len(MessageKind),
+        description="One for each kind of message; a kind without one has no cap",
+    )
 
     def settings(self) -> WorkspaceSettings:
         """As the domain has it."""
@@ -58,6 +87,9 @@ class SettingsBody(Body):
             max_hard_bounce_rate=self.max_hard_bounce_rate,
             max_complaint_rate=self.max_complaint_rate,
             brake_after=self.brake_after,
+            frequency_cap=tuple(
+                FrequencyCap(cap.kind, cap.messages, cap.days) for cap in self.frequency_cap
+            ),
         )
 
 
@@ -70,6 +102,7 @@ class SettingsAnswer(Answer):
     max_hard_bounce_rate: float
     max_complaint_rate: float
     brake_after: int
+    frequency_cap: list[CapAnswer]
     version: int
 
     @classmethod
@@ -82,6 +115,10 @@ class SettingsAnswer(Answer):
             max_hard_bounce_rate=found.max_hard_bounce_rate,
             max_complaint_rate=found.max_complaint_rate,
             brake_after=found.brake_after,
+            frequency_cap=[
+                CapAnswer(kind=cap.kind, messages=cap.messages, days=cap.days)
+                for cap in found.frequency_cap
+            ],
             version=found.version,
         )
 
@@ -96,7 +133,8 @@ def get_settings(call: CurrentCall) -> SettingsAnswer:
 def put_settings(body: SettingsBody, call: CurrentCall) -> SettingsAnswer:
     """Replace the workspace's settings.
 
-    They hold for campaigns launched from then on; the brake's hold within a minute.
+    They hold for campaigns launched from then on; the brake's hold within a minute, and
+    frequency caps within ten seconds.
     """
     saved = call.services.settings.put(call.workspace, body.settings())
     call.record(AuditAction.SETTINGS_CHANGE, call.workspace, version=saved.version)

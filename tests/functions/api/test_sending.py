@@ -13,6 +13,9 @@ from tests.functions.api.world import World
 __all__ = ["body", "draft"]  # fixtures
 
 
+CAP = {"kind": "campaign", "messages": 3, "days": 7}
+
+
 def test_settings_are_read_replaced_and_reset(world: World) -> None:
     defaults = world.call("GET", "/v1/settings").json
     assert defaults["confirm_above"] == 50_000
@@ -21,6 +24,7 @@ def test_settings_are_read_replaced_and_reset(world: World) -> None:
         "time_zone": "Europe/Berlin",
         "quiet_hours": {"start": "21:00", "end": "08:00"},
         "confirm_above": 10,
+        "frequency_cap": [{"kind": "campaign", "messages": 3, "days": 7}],
     }
     saved = world.call("PUT", "/v1/settings", wanted).json
     assert saved == defaults | wanted | {"version": 1}
@@ -38,6 +42,12 @@ def test_settings_are_read_replaced_and_reset(world: World) -> None:
         ({"confirm_above": -1}, "confirm_above"),
         ({"max_complaint_rate": 0}, "max_complaint_rate"),
         ({"brake_after": 0}, "brake_after"),
+        ({"frequency_cap": [CAP | {"messages": 0}]}, "frequency_cap.0.messages"),
+        ({"frequency_cap": [CAP | {"messages": 32}]}, "frequency_cap.0.messages"),
+        ({"frequency_cap": [CAP | {"days": 32}]}, "frequency_cap.0.days"),
+        ({"frequency_cap": [CAP | {"kind": "sms"}]}, "frequency_cap.0.kind"),
+        ({"frequency_cap": [{"kind": "campaign", "days": 1}]}, "frequency_cap.0.messages"),
+        ({"frequency_cap": [CAP, CAP | {"days": 1}]}, "frequency_cap"),
         ({"unknown": 1}, "unknown"),
     ],
 )

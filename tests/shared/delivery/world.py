@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -15,6 +16,7 @@ from shared.content.model import Template, TemplateSource
 from shared.delivery.assigning import Assigner
 from shared.delivery.bands import Bands
 from shared.delivery.campaigns import CampaignDraft, CampaignService
+from shared.delivery.capping import FrequencyCaps
 from shared.delivery.dispatch import Dispatcher
 from shared.delivery.mailbox_groups import MailboxGroups
 from shared.delivery.mailing import Mailings
@@ -108,6 +110,8 @@ class World:
         )
         self.in_flight = IN_FLIGHT
         self.settings = fakes.FakeSettings()
+        self.frequency = fakes.FakeFrequency()
+        self.workers = itertools.count(1)
         self.switches = fakes.FakeSwitches()
         self.switch_service = SwitchService(self.switches, self.clock)
         switches = Switches(self.switches, self.clock)
@@ -216,13 +220,16 @@ class World:
                 blobs=self.blobs,
             ),
             mailbox_groups=self.mailbox_groups,
+            frequency_caps=FrequencyCaps(
+                self.settings, self.frequency, InlineExecutor(), self.clock
+            ),
             message_ids=self.message_ids,
             sender_check=self.sender_check,
             candidates=self.candidates(),
             poster=self.poster,
             switches=Switches(self.switches, self.clock),
             clock=self.clock,
-            new_owner=lambda: "worker-1",
+            new_owner=lambda: f"worker-{next(self.workers)}",
         )
 
     def scheduler(self) -> Scheduler:

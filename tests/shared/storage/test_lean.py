@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -11,11 +12,15 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
+from shared.delivery.frequency import GIVEN, REACHED, Place
 from shared.delivery.model import ChunkKey, ChunkOutcome, ChunkPlan
 from shared.delivery.rates import BucketState
-from shared.errors import DependencyUnavailable, NotFound, StaleWrite
+from shared.delivery.workspace import FrequencyCap
+from shared.errors import ConfigurationError, DependencyUnavailable, NotFound, StaleWrite
 from shared.ids import SUBSCRIBER, to_text
+from shared.mail import MessageKind
 from shared.storage import tables
+from shared.storage.frequency import DynamoFrequency
 from shared.storage.lean import LeanClient
 from shared.storage.ledger import DynamoLedger
 from shared.storage.rates import DynamoRates, TokenItem
@@ -69,6 +74,26 @@ def test_a_condition_that_does_not_hold_is_no_trouble() -> None:
     absent = TokenItem.pk.does_not_exist()
     assert not tables.put_together((first, absent), (again, absent))
     assert tables.put_together((first, absent))
+
+
+@pytest.mark.usefixtures("lean")
+def test_a_refusal_has_the_item_with_it() -> None:
+    store, cap = DynamoFrequency(), FrequencyCap(MessageKind.CAMPAIGN, 2, 7)
+    now = FakeClock().now()
+    places = [Place(now + timedelta(minutes=2), "00000a", f"{n:012x}") for n in range(3)]
+    assert [store.take("ws_1", IDS[0], cap, place, now) for place in places[:2]] == [GIVEN] * 2
+    assert store.take("ws_1", IDS[0], cap, places[2], now) == REACHED
+    store.give_back("ws_1", IDS[0], cap, places[0])
+    assert store.take("ws_1", IDS[0], cap, places[2], now) == GIVEN
+
+
+@pytest.mark.usefixtures("lean")
+def test_a_table_that_is_not_there_is_the_operators_matter() -> None:
+    tables.bind("tidepost-gone", "us-east-1", client=tables._binding().client)
+    cap = FrequencyCap(MessageKind.CAMPAIGN, 1, 1)
+    now = FakeClock().now()
+    with pytest.raises(ConfigurationError, match="frequency"):
+        DynamoFrequency().take("ws_1", IDS[0], cap, Place(now, "00000a", "0" * 12), now)
 
 
 class Scripted(Transport):
