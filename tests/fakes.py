@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 from shared.access.model import ApiKey, AuditEntry, DomainState, SenderDomain, Workspace
 from shared.analytics.model import CounterDelta, Engagement
-from shared.analytics.person_state import KeptState
 from shared.audience.model import MailingList, Subscriber, Suppression, SuppressionReason
 from shared.audience.ports import MIN_PART_BYTES, SHARDS, UploadForm
 from shared.audience.segments.model import Segment, Snapshot
@@ -40,6 +39,7 @@ from shared.delivery.model import (
 from shared.delivery.rates import BucketState
 from shared.delivery.states import CampaignState
 from shared.delivery.workspace import FrequencyCap, Switch, WorkspaceSettings
+from shared.engagement import KeptState
 from shared.errors import (
     AlreadyExists,
     Conflict,
@@ -112,7 +112,7 @@ class FakeSubscribers:
         self, workspace: str, subscriber_ids: Sequence[str]
     ) -> Mapping[str, Mapping[str, object]]:
         people = self.get_many(workspace, subscriber_ids).values()
-        return {one.id: one.to_item() for one in people if not one.deleted}
+        return {one.id: one.to_item() for one in people if not one.deleted or one.moved_to}
 
     def of_shard(
         self, workspace: str, shard: int, *, after: str | None = None
@@ -1043,11 +1043,17 @@ class FakeEngagements:
         return cut((e for e in events if _in_campaign(e) > after), limit, _in_campaign)
 
     def page_of_subscriber(
-        self, workspace: str, subscriber: str, *, limit: int, cursor: str | None = None
+        self,
+        workspace: str,
+        subscriber: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        former: Sequence[str] = (),
     ) -> Page[Engagement]:
         after = resume(cursor) or "~"
-        wanted = workspace, subscriber
-        found = [e for e in self.by_key.values() if (e.ref.workspace, e.subscriber) == wanted]
+        wanted = {(workspace, one) for one in (subscriber, *former)}
+        found = [e for e in self.by_key.values() if (e.ref.workspace, e.subscriber) in wanted]
         found.sort(key=_moment, reverse=True)
         return cut((e for e in found if _moment(e) < after), limit, _moment)
 

@@ -11,6 +11,7 @@ from shared.audience.import_files import ImportFiles, read_rejections
 from shared.audience.import_reading import ROWS_PER_STEP, ImportReading
 from shared.audience.import_writing import ImportWriting
 from shared.audience.joining import join_step
+from shared.audience.mail_domains import MailDomains
 from shared.audience.ports import (
     LargeFileStore,
     ListStore,
@@ -39,6 +40,7 @@ class ImportStep:
         lists: ListStore,
         settings: AudienceSettingsStore,
         blobs: LargeFileStore,
+        mail_domains: MailDomains,
         ids: SubscriberIds,
         clock: Clock,
         people_per_step: int = PEOPLE_PER_STEP,
@@ -47,7 +49,12 @@ class ImportStep:
         self._blobs = blobs
         self._people_per_step = people_per_step
         self._reading = ImportReading(
-            blobs=blobs, lists=lists, settings=settings, ids=ids, rows_per_step=rows_per_step
+            blobs=blobs,
+            lists=lists,
+            settings=settings,
+            mail_domains=mail_domains,
+            ids=ids,
+            rows_per_step=rows_per_step,
         )
         self._writing = ImportWriting(subscribers, memberships, suppressions, clock)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared.analytics.person_state import KeptState
 from shared.delivery.bands import Bands
 from shared.delivery.rules import DeliveryRules
-from shared.engagement import Band, Deed, EngagementState, Fact, day_of
+from shared.engagement import Band, Deed, EngagementState, Fact, KeptState, day_of
 from tests.shared.delivery.world import World
 
 PROVIDERS = ("sendgrid", "ses", "postmark")
