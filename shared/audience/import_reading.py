@@ -8,30 +8,40 @@ that memory does not grow with the file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from shared.audience.addresses import normalise
-from shared.audience.fields import read_fields
-from shared.audience.import_files import UNPACKED_BYTES, ImportedPerson, ImportFiles
-from shared.audience.importers import Importer, importer_of
-from shared.audience.lists import known_lists
-from shared.audience.model import ListState, RowRejection, SuppressionReason
-from shared.audience.ports import LargeFileStore, ListStore
-from shared.audience.quality import AddressQuality
+from shared.audience.import_files import UNPACKED_BYTES, ImportedRow, ImportFiles
+from shared.audience.model import RowRejection
+from shared.audience.ports import LargeFileStore
 from shared.audience.records import Position, Record, read_records
-from shared.audience.rows import MAX_ROWS, FileFormat, Product, Row, unreadable
-from shared.audience.settings import AudienceSettings, AudienceSettingsStore
+from shared.audience.rows import MAX_ROWS, FileFormat, unreadable
 from shared.audience.tally import Tally
 from shared.audience.unpacking import MAGIC, unpacked
-from shared.errors import FieldProblem, InvalidInput
-from shared.ids import SubscriberIds, to_bytes
+from shared.errors import InvalidInput
+from shared.ids import to_bytes
 from shared.jobs import Job
 
 ROWS_PER_STEP = 20_000
 BYTES_PER_STEP = 4 * 1_048_576
 PARTS_PER_STEP = 32
 """Of `UNPACKED_BYTES` each."""
+
+
+class Rows(Protocol):
+    """Understands the rows of one job's file."""
+
+    def columns(self, header: Sequence[str]) -> Sequence[str]:
+        """A CSV's header as keys of the records; an empty one leaves the column out.
+
+        Raises:
+            InvalidInput: such a file cannot be imported; says what is missing.
+        """
+        ...
+
+    def read(self, record: Record) -> ImportedRow | RowRejection:
+        """What a record says, or why it is not taken."""
+        ...
 
 
 class ImportReading:
@@ -45,15 +55,11 @@ class ImportReading:
         self,
         *,
         blobs: LargeFileStore,
-        lists: ListStore,
-        settings: AudienceSettingsStore,
-        ids: SubscriberIds,
+        rows: Callable[[Job], Rows],
         rows_per_step: int = ROWS_PER_STEP,
     ) -> None:
         self._blobs = blobs
-        self._lists = lists
-        self._settings = settings
-        self._ids = ids
+        self._rows = rows
         self._rows_per_step = rows_per_step
 
     def run(self, job: Job) -> tuple[dict[str, Any], Tally, bool]:
@@ -98,9 +104,7 @@ class ImportReading:
     ) -> tuple[dict[str, Any], Tally, bool]:
         size: int = cursor["size"]
         file_format = FileFormat(job.params["format"])
-        settings = self._settings.get(job.workspace)
-        importer = importer_for(job.params, file_format, settings)
-        check = _Check(job, self._ids, self._lists, settings)
+        rows = self._rows(job)
         start = Position(
             cursor.get("offset", 0), cursor.get("row", 0), tuple(cursor.get("columns", ()))
         )
@@ -112,8 +116,8 @@ class ImportReading:
 
         step = _Step(Tally.of(job.progress) if cursor.get("offset") else Tally())
         position, ended = start, True
-        for record in read_records(read, file_format, start, importer.columns):
-            step.take(_found(record, importer, check))
+        for record in read_records(read, file_format, start, rows.columns):
+            step.take(rows.read(record))
             position = record.after
             far = position.offset - start.offset >= BYTES_PER_STEP
             if step.rows >= self._rows_per_step or far:
@@ -122,7 +126,7 @@ class ImportReading:
         if step.tally.rows > MAX_ROWS:
             raise unreadable(f"has more than {MAX_ROWS} rows; split it")
         if ended and not step.tally.rows:
-            raise unreadable("holds no subscribers" if size else "is empty")
+            raise unreadable("holds no rows" if size else "is empty")
         number: int = cursor.get("people_files", 0)
         self._keep(files, number, step)
         rejected: int = cursor.get("rejected_files", 0)
@@ -158,7 +162,7 @@ class _Step:
         self.people: dict[bytes, bytes] = {}
         self.rejections: list[RowRejection] = []
 
-    def take(self, found: ImportedPerson | RowRejection) -> None:
+    def take(self, found: ImportedRow | RowRejection) -> None:
         self.rows += 1
         self.tally.rows += 1
         if isinstance(found, RowRejection):
@@ -172,71 +176,7 @@ class _Step:
             self.people[key] = found.to_line()
 
 
-class _Check:
-    """From a row to a person; one wrong field refuses the row."""
-
-    def __init__(
-        self, job: Job, ids: SubscriberIds, lists: ListStore, settings: AudienceSettings
-    ) -> None:
-        self._workspace = job.workspace
-        self._named: Sequence[str] = job.params["lists"]
-        self._ids = ids
-        self._types = settings.attributes
-        self._quality = AddressQuality(settings)
-        self._known = known_lists(lists, job.workspace)
-
-    def person(self, row: Row) -> ImportedPerson | RowRejection:
-        try:
-            address = normalise(row.email if isinstance(row.email, str) else "")
-            quality = self._quality.flags(address)
-            fields = read_fields(
-                row.attributes, row.tags, row.locale, row.time_zone, types=self._types
-            )
-            states = self._states(row)
-        except InvalidInput as error:
-            return rejection(row.number, error)
-        suppressed = row.suppressed
-        if row.state is ListState.UNSUBSCRIBED and not self._named and not row.lists:
-            suppressed = suppressed or SuppressionReason.UNSUBSCRIBED
-        subscriber_id = self._ids.of(self._workspace, address)
-        return ImportedPerson(
-            row.number, subscriber_id, address, fields, states, suppressed, quality
-        )
-
-    def _states(self, row: Row) -> dict[str, ListState]:
-        states = dict.fromkeys(self._named, row.state) if row.state else {}
-        for list_id, state in row.lists.items():
-            if not self._known(list_id):
-                raise InvalidInput(FieldProblem("lists", "name one that is not of this workspace"))
-            if state not in set(ListState):
-                raise InvalidInput(FieldProblem("lists", "have a state that there is not"))
-            states[list_id] = ListState(str(state))
-        return states
-
-
-def importer_for(
-    params: dict[str, Any], file_format: FileFormat, settings: AudienceSettings
-) -> Importer:
-    """The importer that a job's parameters ask for."""
-    return importer_of(
-        Product(params["product"]),
-        file_format,
-        types=settings.attributes,
-        mapping=params["mapping"],
-        list_names=params["list_names"],
-    )
-
-
 def rejection(row: int, error: InvalidInput) -> RowRejection:
     """A row's first problem."""
     first = error.problems[0]
     return RowRejection(row, first.field, first.reason)
-
-
-def _found(record: Record, importer: Importer, check: _Check) -> ImportedPerson | RowRejection:
-    row = (
-        record.content
-        if isinstance(record.content, RowRejection)
-        else importer.row(record.number, record.content)
-    )
-    return row if isinstance(row, RowRejection) else check.person(row)

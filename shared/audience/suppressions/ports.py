@@ -1,4 +1,4 @@
-"""What the suppression lists need from the outside: the deployment's own one, and the providers'."""
+"""What the suppression lists need from outside: the deployment's own list, and the providers'."""
 
 from __future__ import annotations
 
