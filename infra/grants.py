@@ -23,7 +23,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "memberships": {"api": "RWDB", "jobs": "RWDB", "aggregator": "RWDB", "public": "RWDB"},
     "suppressions": {
         "api": "RWD",
-        "jobs": "RW",
+        "jobs": "RWD",
         "dispatcher": "R",
         "aggregator": "RW",
         "public": "RW",
@@ -80,7 +80,7 @@ SECRETS: Mapping[str, tuple[str, ...]] = {
     "public": ("link-keys",),
 }
 
-PROVIDER_SECRETS: tuple[str, ...] = ("dispatcher", "webhooks")
+PROVIDER_SECRETS: tuple[str, ...] = ("jobs", "dispatcher", "webhooks")
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "api": ("deployment", "providers"),
@@ -92,6 +92,9 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 }
 
 SES_SENDERS: tuple[str, ...] = ("dispatcher",)
+
+# List, put and delete on the account's suppression list.
+SES_SUPPRESSORS: tuple[str, ...] = ("jobs",)
 
 TOPIC_CONFIRMERS: tuple[str, ...] = ("webhooks",)
 

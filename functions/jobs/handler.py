@@ -43,10 +43,11 @@ def run(own: Services, event: dict[str, Any], context: LambdaContext) -> None:
 
 
 def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
-    """What an operator asks for; the answer of `first_key` holds the key, no log does.
+    """What an operator or a rule asks for; the answer of `first_key` holds the key, no log does.
 
     - `{"command": "first_key", "workspace": <name>}`
     - `{"command": "kill_switch", "on": <bool>, "reason": <text>}`: `on` stops all sending
+    - `{"command": "sync_suppressions"}`, which the daily rule gives too
 
     Raises:
         InvalidInput: no such command, a bad name, or no reason to stop.
@@ -62,5 +63,10 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
             own.switches.put(DEPLOYMENT, enabled=enabled, reason=reason, by="operator")
             own.logger.warning("kill switch", extra={"sending": enabled})
             return {"sending": "on" if enabled else "off"}
+        case "sync_suppressions":
+            job = own.sync.start()
+            own.logger.info("sync of suppressions queued", extra={"job": job.id})
+            return {"job": job.id}
         case _:
-            raise InvalidInput(FieldProblem("command", "is not one of: first_key, kill_switch"))
+            known = "first_key, kill_switch, sync_suppressions"
+            raise InvalidInput(FieldProblem("command", f"is not one of: {known}"))

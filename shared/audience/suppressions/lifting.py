@@ -56,7 +56,7 @@ class LiftStep:
         errors: dict[str, str] = {}
         if known and known.address and not held:
             for name in sorted(known.placed | (known.found if own else frozenset())):
-                if name not in self._accounts:
+                if name not in self._accounts():
                     continue
                 error = self._take_away(name, known.address, own=own)
                 if error:
@@ -69,7 +69,7 @@ class LiftStep:
 
     def _take_away(self, name: str, address: str, *, own: bool) -> str:
         _, error = asked(
-            self._accounts[name],
+            self._accounts()[name],
             lambda account: account.take_away([address], own=own),
             self._sleep,
         )

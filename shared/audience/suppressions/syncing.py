@@ -45,8 +45,8 @@ ENTRIES_PER_STEP = 500
 PAUSES_S = (1.0, 5.0)
 """Before a provider's call is tried again; then it is given up for this run."""
 
-Accounts = Mapping[str, Callable[[], ProviderSuppressions]]
-"""By name; each is made when it is needed, so that a bad secret stops no other."""
+Accounts = Callable[[], Mapping[str, Callable[[], ProviderSuppressions]]]
+"""The accounts by name; each is made when it is needed, so that a bad secret stops no other."""
 
 T = TypeVar("T")
 _NOTHING = {"pulled": 0, "suppressed": 0, "left_alone": 0, "pushed": 0, "refused": 0, "error": ""}
@@ -105,7 +105,6 @@ class SyncStep:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._accounts = accounts
-        self._names = sorted(accounts)
         self._known = known
         self._learning = learning
         self._subscribers = subscribers
@@ -127,9 +126,10 @@ class SyncStep:
 
     def _pull(self, job: Job) -> Job:
         number, place = job.cursor.get("provider", 0), job.cursor.get("page", "")
-        if number == len(self._names):
+        names = sorted(self._accounts())
+        if number >= len(names):
             return job.advanced(cursor={"phase": "gather"}, progress=job.progress)
-        name = self._names[number]
+        name = names[number]
         read_until = self._known.read_until(name)
         since = read_until - OVERLAP if read_until else BEGINNING
 
@@ -209,9 +209,10 @@ class SyncStep:
 
     def _push(self, job: Job) -> Job:
         number, place = job.cursor.get("provider", 0), job.cursor.get("page")
-        if number == len(self._names):
+        names = sorted(self._accounts())
+        if number >= len(names):
             return job.advanced(cursor={}, progress=job.progress, done=True)
-        name = self._names[number]
+        name = names[number]
         following = {"phase": "push", "provider": number + 1}
         if job.progress["providers"].get(name, _NOTHING)["error"]:
             return job.advanced(cursor=following, progress=job.progress)
@@ -233,7 +234,7 @@ class SyncStep:
         return job.advanced(cursor=following, progress=progress)
 
     def _ask(self, name: str, ask: Callable[[ProviderSuppressions], T]) -> tuple[T | None, str]:
-        return asked(self._accounts[name], ask, self._sleep)
+        return asked(self._accounts()[name], ask, self._sleep)
 
 
 def asked(

@@ -14,6 +14,7 @@ from functions.jobs.wiring import Services
 from shared.access.audit import AuditTrail
 from shared.access.keys import ApiKeyService
 from shared.access.workspaces import OperatorCommands, WorkspaceService
+from shared.audience.suppressions.syncing import SyncService
 from shared.delivery.switches import SwitchService
 from shared.errors import DependencyUnavailable, InvalidInput, NotFound
 from shared.ids import Ids
@@ -59,6 +60,7 @@ class Office:
                 AuditTrail(fakes.FakeAuditLog(), ids, self.clock),
             ),
             SwitchService(self.switches, self.clock),
+            SyncService(self.jobs, self.queue, ids, self.clock),
             job_of,
             self.clock,
             self.log.logger,

@@ -105,7 +105,7 @@ def test_steps_of_any_size_packed_or_not_give_the_same(
         (b"name,mail\nAnn,ann@example.com\n", "no column named email"),
         (b'email,name\nann@example.com,"Ann\n', "not valid CSV"),
         ((PEOPLE + "caf\xe9@example.com\n").encode("latin-1"), "is not UTF-8"),
-        (b"\n \n", "no subscribers"),
+        (b"\n \n", "holds no rows"),
     ],
 )
 def test_a_file_that_cannot_be_read_fails_the_job_and_changes_nobody(

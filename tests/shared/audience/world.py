@@ -21,6 +21,7 @@ from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.model import Source
 from shared.audience.segments.walking import AudienceWalk
 from shared.audience.service import SubscriberDraft, SubscriberService
+from shared.audience.suppressions.everywhere import EverywhereList
 from shared.ids import Ids, SubscriberIds
 from shared.jobs import Job, JobState
 from tests.fakes import (
@@ -29,6 +30,7 @@ from tests.fakes import (
     FakeClock,
     FakeJobQueue,
     FakeJobs,
+    FakeKnownAddresses,
     FakeLists,
     FakeMemberships,
     FakeMx,
@@ -62,6 +64,8 @@ class World:
         self.consent = ConsentService(
             self.subscribers, self.memberships, self.suppressions, self.clock
         )
+        self.known = FakeKnownAddresses()
+        self.everywhere = EverywhereList(self.known, self.suppressions, self.ids)
         self.service = SubscriberService(
             subscribers=self.subscribers,
             memberships=self.memberships,
@@ -69,6 +73,7 @@ class World:
             lists=self.list_store,
             settings=self.settings,
             mx=self.mx,
+            everywhere=self.everywhere,
             ids=self.ids,
             clock=self.clock,
             jobs=self.jobs,
@@ -89,6 +94,7 @@ class World:
             subscribers=self.subscribers,
             memberships=self.memberships,
             suppressions=self.suppressions,
+            everywhere=self.everywhere,
             lists=self.list_store,
             settings=self.settings,
             blobs=self.blobs,
@@ -125,6 +131,7 @@ class World:
             suppressions=self.suppressions,
             settings=self.settings,
             mx=self.mx,
+            everywhere=self.everywhere,
             ids=self.ids,
             clock=self.clock,
         )
