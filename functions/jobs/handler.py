@@ -48,9 +48,11 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
     - `{"command": "first_key", "workspace": <name>}`
     - `{"command": "kill_switch", "on": <bool>, "reason": <text>}`: `on` stops all sending
     - `{"command": "sync_suppressions"}`, which the daily rule gives too
+    - `{"command": "restore_provider", "provider": <name>}`: what took it out is in order again
 
     Raises:
         InvalidInput: no such command, a bad name, or no reason to stop.
+        NotFound: nothing is wrong with a provider of that name.
     """
     match event.get("command"):
         case "first_key":
@@ -67,6 +69,11 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
             job = own.sync.start()
             own.logger.info("sync of suppressions queued", extra={"job": job.id})
             return {"job": job.id}
+        case "restore_provider":
+            provider = str(event.get("provider", ""))
+            state = own.monitor.restore(provider).state
+            own.logger.warning("provider restored", extra={"provider": provider, "state": state})
+            return {"state": state.value}
         case _:
-            known = "first_key, kill_switch, sync_suppressions"
+            known = "first_key, kill_switch, restore_provider, sync_suppressions"
             raise InvalidInput(FieldProblem("command", f"is not one of: {known}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,7 @@ from shared.audience.suppressions.ports import ProviderSuppressions
 from shared.audience.suppressions.syncing import SyncService, SyncStep
 from shared.clock import Clock, SystemClock
 from shared.config import Provider, SesProvider, Settings
+from shared.delivery.monitoring import HealthMonitor
 from shared.delivery.planning import PlanStep
 from shared.delivery.release import Releaser
 from shared.delivery.retrying import RetryStep
@@ -44,6 +46,7 @@ from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
+from shared.storage.health import DynamoHealth
 from shared.storage.jobs import DynamoJobs
 from shared.storage.known_addresses import DynamoKnownAddresses
 from shared.storage.ledger import DynamoLedger
@@ -67,6 +70,7 @@ class Services:
     commands: OperatorCommands
     switches: SwitchService
     sync: SyncService
+    monitor: HealthMonitor
     job_of: Callable[[str], tuple[str, str]]
     clock: Clock
     logger: Logger
@@ -97,6 +101,7 @@ def services() -> Services:
         ),
         SwitchService(DynamoSwitches(), clock),
         SyncService(jobs, job_queue, ids, clock),
+        HealthMonitor(DynamoHealth(), clock, random.Random()),  # noqa: S311  # jitter
         job_of,
         clock,
         Logger(service="jobs"),

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from local.sandbox.behaviour import PROVIDERS, Provider
+from local.sandbox.faultlog import FaultLog
 from local.sandbox.substitution import Part
 from local.sandbox.suppressions import SuppressionLists, Why
 from local.sandbox.wire import JsonObject
@@ -164,13 +165,14 @@ class Message:
 
 
 class Mailbox:
-    """All accepted messages and their counts. What happens fills the ESPs' lists. Thread-safe."""
+    """All accepted messages, their counts and faults. Events fill the ESPs' lists. Thread-safe."""
 
     def __init__(self, clock: Clock, lists: SuppressionLists) -> None:
         self._clock = clock
         self.lists = lists
         self._lock = threading.RLock()
         self._number = 0
+        self.faults = FaultLog()
         self.clear()
 
     def clear(self) -> None:
@@ -184,6 +186,7 @@ class Mailbox:
             self._duplicates = 0
             self._events: dict[str, Counter[str]] = {name: Counter() for name in PROVIDERS}
             self.lists.clear()
+            self.faults.clear()
 
     def accept(self, messages: Iterable[Message]) -> None:
         """Takes in messages: gives each its number and time, and counts duplicates."""
