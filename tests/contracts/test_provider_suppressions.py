@@ -52,7 +52,7 @@ def pulled(adapter: ProviderSuppressions, since: datetime | None = None) -> list
     found: list[Listed] = []
     cursor = ""
     for _ in range(500):
-        page = adapter.pull(since or NOW - timedelta(days=40), NOW + timedelta(hours=2), cursor)
+        page = adapter.pull(since or NOW - timedelta(days=200), NOW + timedelta(hours=2), cursor)
         found += page.entries
         cursor = page.cursor
         if not cursor:

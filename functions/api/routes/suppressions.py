@@ -79,6 +79,19 @@ class RemovedAnswer(Answer):
     job: str | None = Field(description="The job that tells the providers, if any knows of it")
 
 
+class LiftedAnswer(Answer):
+    """How far the providers have been told of a removal."""
+
+    id: str
+    state: JobState
+    lifted: list[str] = Field(description="Providers whose list has let go of the address")
+    errors: dict[str, str] = Field(description="Why others have not, by provider")
+    held_elsewhere: bool = Field(
+        description="Another workspace holds the address, so the providers were left alone"
+    )
+    error: str = Field(description="Why the whole failed, if it did")
+
+
 class ProviderSyncAnswer(Answer):
     """How it went with one provider."""
 
@@ -203,6 +216,13 @@ def remove_suppression(
         job=removed.job,
     )
     return RemovedAnswer(id=subscriber_id, reason=removed.entry.reason, job=removed.job or None)
+
+
+@suppressions.get("/removals/<job_id>", scope=Scope.SUBSCRIBERS_READ)
+def get_removal(job_id: str, call: CurrentCall) -> LiftedAnswer:
+    """Get how far the providers have been told of a removal."""
+    job = call.services.suppressions.removal(call.workspace, job_id)
+    return LiftedAnswer(id=job.id, state=job.state, error=job.error, **job.progress)
 
 
 @suppressions.post("/sync", scope=Scope.ADMIN, status=HTTPStatus.ACCEPTED)

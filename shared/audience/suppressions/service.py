@@ -138,6 +138,13 @@ class SuppressionService:
             self._consent.copy_suppression(workspace, subscriber_id)
         return Removed(entry, self._lift(entry, at_providers=at_providers))
 
+    def removal(self, workspace: str, job_id: str) -> Job:
+        """The job that tells the providers of a removal. Raises NotFound for other jobs too."""
+        job = self._jobs.get(workspace, job_id)
+        if job.kind is not JobKind.LIFT_SUPPRESSION:
+            raise NotFound("removal", job_id)
+        return job
+
     def _lift(self, entry: Suppression, *, at_providers: bool) -> str:
         """Queues the job that tells the providers; empty if none knows."""
         known = None
@@ -151,6 +158,7 @@ class SuppressionService:
             kind=JobKind.LIFT_SUPPRESSION,
             created_at=self._clock.now(),
             params={"known": known.id, "at_providers": at_providers},
+            progress={"lifted": [], "errors": {}, "held_elsewhere": False},
         )
         self._jobs.create(job)
         self._job_queue.enqueue(job.workspace, job.id)

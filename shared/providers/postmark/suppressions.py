@@ -25,8 +25,8 @@ from shared.providers.pacing import Pace
 PER_SECOND = 5
 """Postmark names no limit but asks for moderation."""
 
-WINDOW = timedelta(days=30)
-"""A dump is not paged: it is asked for month by month."""
+WINDOW = timedelta(days=90)
+"""A dump is not paged: it is asked for quarter by quarter."""
 
 _MARGIN = timedelta(days=1)
 """Postmark filters by days and does not say in which time zone."""

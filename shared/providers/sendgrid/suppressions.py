@@ -110,7 +110,7 @@ class SendGridSuppressions:
                 ) from error
             raise ConfigurationError(
                 f"{self._name}: SendGrid answered {status} to a call about suppressions; give"
-                " the API key the scopes `suppression` and `asm.groups`, or Full Access"
+                " the API key full access to Suppressions"
             ) from error
         except (OSError, HTTPException) as error:
             raise DependencyUnavailable(

@@ -122,6 +122,18 @@ def test_the_removal_of_what_providers_know_starts_a_job(world: World) -> None:
         JobKind.LIFT_SUPPRESSION,
         {"known": known, "at_providers": True},
     )
+    path = f"{PATH}/removals/{job.id}"
+    assert world.call("GET", path).json["state"] == "queued"
+    progress = {"lifted": ["ses"], "errors": {"sg": "sg: no"}, "held_elsewhere": False}
+    world.jobs.save(job.advanced(cursor={}, progress=progress, done=True))
+    answer = world.call("GET", path).json
+    assert (answer["state"], answer["lifted"], answer["errors"]) == (
+        "done",
+        ["ses"],
+        {"sg": "sg: no"},
+    )
+    sync = world.call("POST", f"{PATH}/sync").json["id"]
+    assert world.call("GET", f"{PATH}/removals/{sync}").status == 404
 
 
 def test_a_sync_is_started_and_read(world: World) -> None:
