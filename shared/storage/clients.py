@@ -68,9 +68,13 @@ class Clients:
         )
 
     def sesv2(self, provider: SesProvider) -> SESV2Client:
-        """For an account's suppression list, whose calls may all be made twice."""
+        """For an account's suppression list. Who calls it tries again by itself."""
         config = self.config.merge(
-            Config(connect_timeout=provider.connect_timeout_s, read_timeout=provider.read_timeout_s)
+            Config(
+                connect_timeout=provider.connect_timeout_s,
+                read_timeout=provider.read_timeout_s,
+                retries={"total_max_attempts": 1},
+            )
         )
         return self.session.client(
             "sesv2",

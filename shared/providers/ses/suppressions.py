@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PER_SECOND = 1
 """What SES allows of most of its management calls."""
 
-PAGE = 1000
+PAGE = 500
 
 _REASONS: Mapping[str, SuppressionReason] = {
     "BOUNCE": SuppressionReason.HARD_BOUNCE,
