@@ -371,7 +371,9 @@ class FakeKnownAddresses:
 
     def put(self, known: KnownAddress) -> None:
         _sharded(known.id)
-        self.known[known.id] = known
+        before = self.known.get(known.id)
+        forgotten = before is not None and not before.address
+        self.known[known.id] = replace(known, address="") if forgotten else known
 
     def remove(self, known_id: str) -> None:
         self.known.pop(known_id, None)

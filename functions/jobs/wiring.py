@@ -185,6 +185,7 @@ def _suppression_steps(
             learning=Learning(
                 known=known,
                 subscribers=subscribers,
+                suppressions=suppressions,
                 entering=entering,
                 workspaces=workspaces,
                 ids=ids,

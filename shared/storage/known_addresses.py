@@ -50,7 +50,7 @@ class DynamoKnownAddresses:
 
     def put(self, known: KnownAddress) -> None:
         """As the port says."""
-        KnownAddressItem(
+        item = KnownAddressItem(
             partition(EVERYWHERE, shard_of(known.id)),
             known.id,
             reason=known.reason.value,
@@ -59,7 +59,12 @@ class DynamoKnownAddresses:
             address=known.address or None,
             found=set(known.found) or None,
             placed=set(known.placed) or None,
-        ).put()
+        )
+        # Whoever writes may have read it before an erasure forgot the address.
+        has_one = KnownAddressItem.pk.does_not_exist() | KnownAddressItem.address.exists()
+        if not item.put(has_one if known.address else None):
+            item.address = None
+            item.put()
 
     def remove(self, known_id: str) -> None:
         """As the port says."""

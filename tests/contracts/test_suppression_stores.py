@@ -148,6 +148,14 @@ def test_a_known_address_is_kept_and_removed(addresses: KnownAddressStore) -> No
     assert addresses.get_many([one.id]) == {}
 
 
+def test_an_address_that_was_forgotten_stays_forgotten(addresses: KnownAddressStore) -> None:
+    addresses.put(known(1))
+    addresses.put(known(1, address=""))
+    addresses.put(known(1, placed=frozenset({"ses"})))
+    kept = known(1, address="", placed=frozenset({"ses"}))
+    assert addresses.get_many([kept.id]) == {kept.id: kept}
+
+
 def test_what_a_provider_lacks_is_listed(addresses: KnownAddressStore) -> None:
     everybody = [known(number) for number in range(10)]
     everybody[0] = known(0, found=frozenset({"ses"}))

@@ -12,10 +12,10 @@ is done again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
-from shared.audience.model import Suppression
+from shared.audience.model import Suppression, SuppressionReason
 from shared.audience.ports import SubscriberStore, SuppressionStore
 from shared.audience.suppressions.entering import Entering
 from shared.audience.suppressions.ports import (
@@ -69,12 +69,14 @@ class Learning:
         *,
         known: KnownAddressStore,
         subscribers: SubscriberStore,
+        suppressions: SuppressionStore,
         entering: Entering,
         workspaces: Workspaces,
         ids: SubscriberIds,
     ) -> None:
         self._known = known
         self._subscribers = subscribers
+        self._suppressions = suppressions
         self._entering = entering
         self._workspaces = workspaces
         self._ids = ids
@@ -83,7 +85,8 @@ class Learning:
         """Takes in facts about normalised addresses, of which `provider` knows by itself.
 
         What was known already is left alone, so that somebody whom a workspace
-        has let go is not caught again. Gives the number of suppressions made.
+        has let go is not caught again. Of somebody who was erased, and whom no
+        workspace has, only the hash is kept. Gives the number of suppressions made.
 
         Raises:
             StaleWrite: others kept changing a person; do it again.
@@ -97,14 +100,20 @@ class Learning:
         }
         if not news:
             return 0
-        made = sum(
-            self._suppress(workspace, list(news.values()), source)
-            for workspace in self._workspaces.ids()
-        )
+        made = 0
+        erased: set[str] = set()
+        people: set[str] = set()
+        for workspace in self._workspaces.ids():
+            by_id = {self._ids.of(workspace, fact.address): fact for fact in news.values()}
+            there = self._subscribers.get_many(workspace, list(by_id))
+            made += self._suppress(workspace, by_id, there, source)
+            people.update(by_id[one].address for one in there)
+            erased.update(by_id[one].address for one in self._erased(workspace, by_id, there))
         found = frozenset({provider} if provider else ())
         for known_id, fact in news.items():
+            kept = fact if fact.address not in erased - people else replace(fact, address="")
             before = known.get(known_id)
-            self._known.put(_merged(known_id, fact, before, source=source, found=found))
+            self._known.put(_merged(known_id, kept, before, source=source, found=found))
         return made
 
     def placed(self, addresses: Sequence[str], provider: str) -> set[str]:
@@ -123,15 +132,22 @@ class Learning:
                     found.setdefault(ids[one], []).append((workspace, one))
         return found
 
-    def _suppress(self, workspace: str, facts: Sequence[Listed], source: str) -> int:
-        by_id = {self._ids.of(workspace, fact.address): fact for fact in facts}
-        there = self._subscribers.get_many(workspace, list(by_id))
+    def _suppress(
+        self, workspace: str, by_id: Mapping[str, Listed], there: Container[str], source: str
+    ) -> int:
         entries = [
             Suppression(workspace, one, fact.reason, fact.at, source, fact.address)
             for one, fact in by_id.items()
             if one in there
         ]
-        return len(self._entering.enter(workspace, entries))
+        return len(self._entering.enter(workspace, entries)) if entries else 0
+
+    def _erased(
+        self, workspace: str, by_id: Mapping[str, Listed], there: Container[str]
+    ) -> list[str]:
+        """Of those who are not there, the ids of people who were erased."""
+        gone = self._suppressions.get_many(workspace, [one for one in by_id if one not in there])
+        return [one for one, e in gone.items() if e.reason is SuppressionReason.ERASURE]
 
 
 def _is_news(fact: Listed, before: KnownAddress | None, provider: str) -> bool:

@@ -64,7 +64,7 @@ class KnownAddressStore(Protocol):
         ...
 
     def put(self, known: KnownAddress) -> None:
-        """Writes, whatever was there."""
+        """Writes, whatever was there; but an address that was forgotten stays forgotten."""
         ...
 
     def remove(self, known_id: str) -> None:

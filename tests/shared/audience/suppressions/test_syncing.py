@@ -233,6 +233,23 @@ def test_an_erased_address_is_told_to_nobody_and_still_suppresses() -> None:
     assert world.add("ann@example.com").suppressed is COMPLAINT
 
 
+def test_of_an_erased_person_a_providers_list_brings_back_the_hash_alone() -> None:
+    world = World()
+    world.consent.suppress(world.ws, world.id_of("ann@example.com"), ERASURE, source="erasure")
+    world.consent.suppress(world.ws, world.id_of("bob@example.com"), ERASURE, source="erasure")
+    world.add_to(world.other, "bob@example.com")
+    world.sendgrid.own += [world.seen("ann@example.com"), world.seen("bob@example.com")]
+    world.run_sync()
+    ann, bob = world.known_of("ann@example.com"), world.known_of("bob@example.com")
+    assert ann is not None
+    assert bob is not None
+    assert (ann.address, bob.address) == ("", "bob@example.com")
+    assert world.ses.placed == {"bob@example.com": BOUNCE}
+    entry = world.entry("ann@example.com")
+    assert entry is not None
+    assert (entry.reason, entry.address) == (ERASURE, "")
+
+
 def test_a_complaint_outweighs_a_bounce_of_the_same_page() -> None:
     world = World()
     world.add("ann@example.com")

@@ -57,6 +57,7 @@ class World(People):
         self.learning = Learning(
             known=self.known,
             subscribers=self.subscribers,
+            suppressions=self.suppressions,
             entering=entering,
             workspaces=self.workspaces,
             ids=self.ids,
