@@ -92,7 +92,7 @@ PROVIDER_SECRETS: tuple[str, ...] = ("jobs", "scheduler", "dispatcher", "webhook
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "api": ("deployment", "providers", "delivery_rules"),
-    "jobs": ("providers",),
+    "jobs": ("deployment", "providers"),
     "scheduler": ("providers", "deployment"),
     "dispatcher": ("providers", "deployment", "delivery_rules"),
     "webhooks": ("providers",),

@@ -152,6 +152,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
             subscribers=DynamoSubscribers(),
             memberships=memberships,
             suppressions=suppressions,
+            engagement=DynamoPersonStates(),
             settings=audience_settings,
             mx=mx,
             everywhere=everywhere,

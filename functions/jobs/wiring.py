@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,6 +18,7 @@ from shared.audience.consent import ConsentService
 from shared.audience.deleting import DeleteSubscriberStep
 from shared.audience.export_step import ExportStep
 from shared.audience.import_step import ImportStep
+from shared.audience.mail_domains import MailDomains
 from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.snapshots import SnapshotStep
 from shared.audience.segments.walking import AudienceWalk
@@ -44,6 +46,7 @@ from shared.storage.audit import DynamoAuditLog
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
+from shared.storage.dns import DnsMx
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
 from shared.storage.health import DynamoHealth
@@ -60,6 +63,10 @@ from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 from shared.storage.switches import DynamoSwitches
 from shared.storage.workspaces import DynamoWorkspaces
+
+_LOOKUPS_AT_ONCE = 32
+"""Of domains' mail servers, by an import: a step's 400 domains are then given up after 19 s, if
+none of them gets an answer, which is within the budget for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,9 @@ def _steps(
             lists=DynamoLists(),
             settings=DynamoAudienceSettings(),
             blobs=blobs,
+            mail_domains=MailDomains(
+                DnsMx(parameters.deployment().dns_servers), ThreadPoolExecutor(_LOOKUPS_AT_ONCE)
+            ),
             ids=subscriber_ids,
             clock=clock,
         ),

@@ -8,7 +8,7 @@ that memory does not grow with the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from shared.audience.import_files import UNPACKED_BYTES, ImportedRow, ImportFiles
@@ -41,6 +41,22 @@ class Rows(Protocol):
 
     def read(self, record: Record) -> ImportedRow | RowRejection:
         """What a record says, or why it is not taken."""
+        ...
+
+    @property
+    def waits(self) -> bool:
+        """Whether rows are to be held until all of a step are read, and `settled` then."""
+        ...
+
+    @property
+    def enough(self) -> bool:
+        """Whether a step must end here, however few rows it has had."""
+        ...
+
+    def settled(
+        self, found: Sequence[ImportedRow | RowRejection]
+    ) -> Iterable[ImportedRow | RowRejection]:
+        """The rows of a step once more, in order."""
         ...
 
 
@@ -114,15 +130,16 @@ class ImportReading:
                 return files.read_unpacked(size, offset, length)
             return files.read_upload(offset, length) if offset < size else b""
 
-        step = _Step(Tally.of(job.progress) if cursor.get("offset") else Tally())
+        step = _Step(Tally.of(job.progress) if cursor.get("offset") else Tally(), rows)
         position, ended = start, True
         for record in read_records(read, file_format, start, rows.columns):
-            step.take(rows.read(record))
+            step.take(record)
             position = record.after
             far = position.offset - start.offset >= BYTES_PER_STEP
-            if step.rows >= self._rows_per_step or far:
+            if step.count >= self._rows_per_step or far or rows.enough:
                 ended = False
                 break
+        step.settle()
         if step.tally.rows > MAX_ROWS:
             raise unreadable(f"has more than {MAX_ROWS} rows; split it")
         if ended and not step.tally.rows:
@@ -154,17 +171,35 @@ class ImportReading:
 
 
 class _Step:
-    """What one step found: lines of people by id, and rows that were not taken."""
+    """What one step found: lines of rows by id, and rows that were not taken.
 
-    def __init__(self, tally: Tally) -> None:
+    If the rows wait, everything is held until `settle`.
+    """
+
+    def __init__(self, tally: Tally, rows: Rows) -> None:
         self.tally = tally
-        self.rows = 0
+        self.count = 0
         self.people: dict[bytes, bytes] = {}
         self.rejections: list[RowRejection] = []
+        self._rows = rows
+        self._held: list[ImportedRow | RowRejection] = []
 
-    def take(self, found: ImportedRow | RowRejection) -> None:
-        self.rows += 1
+    def take(self, record: Record) -> None:
+        self.count += 1
         self.tally.rows += 1
+        found = self._rows.read(record)
+        if self._rows.waits:
+            self._held.append(found)
+        else:
+            self._keep(found)
+
+    def settle(self) -> None:
+        if self._held:
+            for found in self._rows.settled(self._held):
+                self._keep(found)
+        self._held = []
+
+    def _keep(self, found: ImportedRow | RowRejection) -> None:
         if isinstance(found, RowRejection):
             self.rejections.append(found)
             self.tally.reject([found])

@@ -15,6 +15,7 @@ from shared.audience.import_people import people_rows
 from shared.audience.import_reading import ROWS_PER_STEP, ImportReading, Rows
 from shared.audience.import_writing import ImportWriting
 from shared.audience.joining import join_step
+from shared.audience.mail_domains import MailDomains
 from shared.audience.model import RowRejection
 from shared.audience.ports import (
     LargeFileStore,
@@ -139,6 +140,7 @@ class ImportStep(FileImportStep):
         lists: ListStore,
         settings: AudienceSettingsStore,
         blobs: LargeFileStore,
+        mail_domains: MailDomains,
         ids: SubscriberIds,
         clock: Clock,
         people_per_step: int = PEOPLE_PER_STEP,
@@ -146,7 +148,7 @@ class ImportStep(FileImportStep):
     ) -> None:
         super().__init__(
             blobs,
-            people_rows(lists, settings, ids),
+            people_rows(lists, settings, ids, mail_domains),
             ImportWriting(subscribers, memberships, suppressions, everywhere, clock),
             people_per_step=people_per_step,
             rows_per_step=rows_per_step,

@@ -22,6 +22,7 @@ from typing import Any
 import orjson
 
 from shared.audience.addresses import normalise
+from shared.audience.import_files import ImportedRow
 from shared.audience.import_reading import rejection
 from shared.audience.model import RowRejection, SuppressionReason
 from shared.audience.records import Record
@@ -137,6 +138,22 @@ class SuppressionRows:
             return rejection(record.number, error)
         one = self._ids.of(self._workspace, address)
         return ImportedSuppression(record.number, one, address, reason, at)
+
+    @property
+    def waits(self) -> bool:
+        """Never: each row speaks for itself."""
+        return False
+
+    @property
+    def enough(self) -> bool:
+        """Never before the step is full."""
+        return False
+
+    def settled(
+        self, found: Sequence[ImportedRow | RowRejection]
+    ) -> Sequence[ImportedRow | RowRejection]:
+        """As they are."""
+        return found
 
     def _target(self, column: str) -> str:
         if self._mapping:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from shared.audience.addresses import normalise
@@ -13,6 +14,7 @@ from shared.audience.exporting import ExportOptions, ExportService
 from shared.audience.import_step import ImportStep
 from shared.audience.importing import ImportOptions, ImportService
 from shared.audience.lists import ListService
+from shared.audience.mail_domains import MailDomains
 from shared.audience.merging import MergePolicy
 from shared.audience.model import Subscriber
 from shared.audience.readdressing import AddressChanges
@@ -41,6 +43,8 @@ from tests.fakes import (
     FakeSuppressions,
     seeded_bytes,
 )
+
+ONE_BY_ONE = ThreadPoolExecutor(1)
 
 
 class World:
@@ -98,6 +102,7 @@ class World:
             lists=self.list_store,
             settings=self.settings,
             blobs=self.blobs,
+            mail_domains=MailDomains(self.mx, ONE_BY_ONE),
             ids=self.ids,
             clock=self.clock,
             people_per_step=people_per_step,
@@ -129,6 +134,7 @@ class World:
             subscribers=self.subscribers,
             memberships=self.memberships,
             suppressions=self.suppressions,
+            engagement=self.engagement,
             settings=self.settings,
             mx=self.mx,
             everywhere=self.everywhere,
