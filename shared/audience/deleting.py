@@ -8,7 +8,7 @@ from dataclasses import replace
 from shared.audience.model import Subscriber
 from shared.audience.ports import MembershipStore, SubscriberStore
 from shared.audience.segments.ports import EngagementReader
-from shared.audience.writes import rewrite
+from shared.audience.writes import former_ids, rewrite
 from shared.clock import to_iso
 from shared.errors import NotFound
 from shared.jobs import Job
@@ -46,16 +46,11 @@ class DeleteSubscriberStep:
         if person:
             for list_id in person.lists:
                 self._memberships.remove(job.workspace, list_id, person.id)
-            for subscriber_id in (*self._former(person), person.id):
+            for subscriber_id in (*former_ids(self._subscribers, person), person.id):
                 self._engagement.forget(job.workspace, subscriber_id)
                 self._subscribers.delete(job.workspace, subscriber_id)
         progress = {"deleted": job.progress.get("deleted", 0) + (person is not None)}
         return job.advanced(cursor={}, progress=progress, done=True)
-
-    def _former(self, person: Subscriber) -> list[str]:
-        """Her former addresses' ids, but for one that somebody else has taken since."""
-        records = self._subscribers.get_many(person.workspace, person.previous)
-        return [one for one, record in records.items() if record.moved_to]
 
     def _hide(self, job: Job) -> Subscriber | None:
         """Marks the person deleted, after which nobody writes her; returns the last record."""

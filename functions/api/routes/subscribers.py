@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SkipValidation
 from pydantic.config import JsonDict
 
 from functions.api.endpoints import Endpoints
@@ -30,6 +30,9 @@ _EXAMPLE: JsonDict = {
 }
 
 
+Given = SkipValidation[Attribute]
+"""The domain looks at it, and says in one line what is wrong; pydantic has a line for each type."""
+
 ListChange = Literal[ListState.SUBSCRIBED, ListState.UNSUBSCRIBED]
 
 
@@ -40,7 +43,7 @@ class SubscriberBody(Body):
 
     email: Annotated[str, Field(max_length=320)]
     lists: list[str] = Field(default_factory=list, description="Ids of lists to subscribe to")
-    attributes: dict[str, Attribute] = Field(default_factory=dict)
+    attributes: dict[str, Given] = Field(default_factory=dict)
     tags: list[str] = Field(default_factory=list)
     locale: str = Field(default="", examples=["pt-BR"])
     time_zone: str = Field(default="", examples=["Europe/Berlin"])
@@ -60,7 +63,7 @@ class SubscriberBody(Body):
 class SubscriberChanges(Body):
     """What is to be changed; what is left out stays."""
 
-    attributes: dict[str, Attribute | None] | None = Field(
+    attributes: dict[str, Given | None] | None = Field(
         default=None, description="Merged with those there are; null removes one"
     )
     tags: list[str] | None = Field(default=None, description="Instead of those there are")
@@ -215,8 +218,8 @@ def change_address(subscriber_id: str, body: AddressBody, call: CurrentCall) -> 
     """Change a subscriber's address.
 
     The answer has another id, which takes over lists, attributes and consent; the old one leads on
-    to it, and events from before stay listed under it. An unsubscription or complaint goes along,
-    a hard bounce stays with the old address. 409 if somebody has the new address.
+    to it, and events from before are listed for both. An unsubscription or complaint goes along, a
+    hard bounce stays with the old address. 409 if somebody has the new address.
     """
     person = call.services.address_changes.change(call.workspace, subscriber_id, body.email)
     call.record(AuditAction.SUBSCRIBER_READDRESS, subscriber_id, new=person.id)
@@ -241,11 +244,11 @@ def list_subscriber_events(
 ) -> EventPage:
     """List a subscriber's events, newest first.
 
-    Events from before a change of address are listed under the id of that time, see `previous`.
+    Those from before a change of address are among them.
     """
-    call.services.subscribers.get(call.workspace, subscriber_id)
+    present, *former = call.services.subscribers.ids(call.workspace, subscriber_id)
     page = call.services.engagements.page_of_subscriber(
-        call.workspace, subscriber_id, limit=limit, cursor=cursor
+        call.workspace, present, limit=limit, cursor=cursor, former=former
     )
     return EventPage.of(page, call.services.message_ids)
 
