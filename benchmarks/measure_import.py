@@ -29,6 +29,7 @@ from shared.audience.mail_domains import MailDomains
 from shared.audience.model import MailingList
 from shared.audience.ports import UploadForm
 from shared.audience.rows import FileFormat
+from shared.audience.suppressions.everywhere import EverywhereList
 from shared.clock import SystemClock
 from shared.errors import NotFound
 from shared.ids import Ids, SubscriberIds
@@ -37,6 +38,7 @@ from shared.storage import tables
 from shared.storage.audience_settings import DynamoAudienceSettings
 from shared.storage.dns import DnsMx
 from shared.storage.jobs import DynamoJobs
+from shared.storage.known_addresses import DynamoKnownAddresses
 from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
 from shared.storage.subscribers import DynamoSubscribers
@@ -168,15 +170,17 @@ def measure(rows: int, attribute_bytes: int, folder: Path) -> dict[str, Any]:
         clock=clock,
         random_bytes=random.Random(2).randbytes,  # noqa: S311  # no secret
     )
+    subscriber_ids = SubscriberIds(b"k" * 64)
     step = ImportStep(
         subscribers=DynamoSubscribers(),
         memberships=DynamoMemberships(),
         suppressions=DynamoSuppressions(),
+        everywhere=EverywhereList(DynamoKnownAddresses(), DynamoSuppressions(), subscriber_ids),
         lists=lists,
         settings=DynamoAudienceSettings(),
         blobs=blobs,
         mail_domains=MailDomains(DnsMx(()), ThreadPoolExecutor(1)),
-        ids=SubscriberIds(b"k" * 64),
+        ids=subscriber_ids,
         clock=clock,
     )
     opened = service.open(workspace, ImportOptions(FileFormat.CSV, list_ids=[list_id]))

@@ -23,7 +23,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "memberships": {"api": "RWDB", "jobs": "RWDB", "aggregator": "RWDB", "public": "RWDB"},
     "suppressions": {
         "api": "RWD",
-        "jobs": "RW",
+        "jobs": "RWD",
         "dispatcher": "R",
         "aggregator": "RW",
         "public": "RW",
@@ -89,7 +89,7 @@ SECRETS: Mapping[str, tuple[str, ...]] = {
     "public": ("link-keys",),
 }
 
-PROVIDER_SECRETS: tuple[str, ...] = ("scheduler", "dispatcher", "webhooks")
+PROVIDER_SECRETS: tuple[str, ...] = ("jobs", "scheduler", "dispatcher", "webhooks")
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "api": ("deployment", "providers", "delivery_rules"),
@@ -101,6 +101,9 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 }
 
 SES_SENDERS: tuple[str, ...] = ("dispatcher",)
+
+# List, put and delete on the account's suppression list.
+SES_SUPPRESSORS: tuple[str, ...] = ("jobs",)
 
 TOPIC_CONFIRMERS: tuple[str, ...] = ("webhooks",)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -11,7 +13,7 @@ from infra.roles import Resources
 
 
 class Jobs(Construct):
-    """functions/jobs, fed by the jobs queue."""
+    """functions/jobs, fed by the jobs queue; once a day, at 01:20 UTC, it begins a sync."""
 
     def __init__(
         self,
@@ -31,4 +33,16 @@ class Jobs(Construct):
             target=self.python.function,
             event_source_arn=resources.queues.by_name["jobs"].queue_arn,
             batch_size=1,
+        )
+        events.Rule(
+            self,
+            "Daily",
+            description="Brings the providers' suppression lists and ours to agree",
+            schedule=events.Schedule.cron(hour="1", minute="20"),
+            targets=[
+                targets.LambdaFunction(
+                    self.python.function,
+                    event=events.RuleTargetInput.from_object({"command": "sync_suppressions"}),
+                )
+            ],
         )

@@ -35,6 +35,12 @@ _SES = (
     "ses:SendBulkEmail",
     "ses:SendBulkTemplatedEmail",
 )
+# They take no resource: an account has one list in each region.
+_SES_SUPPRESSIONS = (
+    "ses:ListSuppressedDestinations",
+    "ses:PutSuppressedDestination",
+    "ses:DeleteSuppressedDestination",
+)
 # `<workspace>/messages/<message>`
 _OF_MESSAGES = "*/messages/*"
 
@@ -187,6 +193,8 @@ def _providers(name: str, providers: Providers) -> list[iam.PolicyStatement]:
     statements = []
     if name in grants.SES_SENDERS and accounts:
         statements.append(_statement("SesSend", _SES, _ses_resources(accounts)))
+    if name in grants.SES_SUPPRESSORS and accounts:
+        statements.append(_statement("SesSuppressions", _SES_SUPPRESSIONS, ["*"]))
     topics = sorted({topic for account in accounts for topic in account.topic_arns})
     if name in grants.TOPIC_CONFIRMERS and topics:
         statements.append(_statement("ConfirmTopics", ["sns:ConfirmSubscription"], topics))
@@ -212,8 +220,11 @@ def _tracing(stage: Stage) -> list[iam.PolicyStatement]:
 def _wildcards(name: str, resources: Resources) -> dict[str, str]:
     """The wildcards that no exact resource can replace, each with its reason."""
     found = {}
-    if resources.stage.observed:
-        found[wildcard("*")] = "X-Ray's actions take no resource."
+    accounts = [p for p in resources.providers.providers if isinstance(p, SesProvider)]
+    on_lists = name in grants.SES_SUPPRESSORS and bool(accounts)
+    if resources.stage.observed or on_lists:
+        who = ["X-Ray's"] * resources.stage.observed + ["SES's suppression list's"] * on_lists
+        found[wildcard("*")] = f"{' and '.join(who)} actions take no resource."
     if name in grants.FILES:
         found[wildcard("/*", of=resources.files.bucket)] = "Keys of uploads are made at run time."
     if name in grants.MESSAGE_FILES:
@@ -221,7 +232,6 @@ def _wildcards(name: str, resources: Resources) -> dict[str, str]:
             "Keys are a workspace's and a message's, both made at run time."
         )
     if name in grants.SES_SENDERS:
-        accounts = [p for p in resources.providers.providers if isinstance(p, SesProvider)]
         for resource in _ses_resources(accounts):
             if resource.endswith("*"):
                 found[wildcard(resource)] = (

@@ -26,6 +26,10 @@ class JobKind(StrEnum):
     DELETE_SUBSCRIBER = "delete_subscriber"
     EXPORT_SUBSCRIBERS = "export_subscribers"
     SNAPSHOT_SEGMENT = "snapshot_segment"
+    IMPORT_SUPPRESSIONS = "import_suppressions"
+    EXPORT_SUPPRESSIONS = "export_suppressions"
+    SYNC_SUPPRESSIONS = "sync_suppressions"
+    LIFT_SUPPRESSION = "lift_suppression"
 
 
 class JobState(StrEnum):

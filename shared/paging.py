@@ -61,6 +61,29 @@ def cut(items: Iterable[T], limit: int, key: Callable[[T], str]) -> Page[T]:
     return Page(taken[:limit], encode_cursor({"after": key(taken[limit - 1])}))
 
 
+def cut_matching(
+    items: Iterable[T],
+    limit: int,
+    key: Callable[[T], str],
+    *,
+    matches: Callable[[T], bool],
+    most: int,
+) -> Page[T]:
+    """As `cut`, of those items that match, looking at no more than `most` items.
+
+    So a page may be short, or empty, and not be the last.
+    """
+    taken: list[T] = []
+    last = ""
+    for number, item in enumerate(items):
+        if len(taken) == limit or number == most:
+            return Page(tuple(taken), encode_cursor({"after": last}))
+        if matches(item):
+            taken.append(item)
+        last = key(item)
+    return Page(tuple(taken))
+
+
 def resume(cursor: str | None) -> str | None:
     """The key after which the listing goes on; None at its beginning.
 

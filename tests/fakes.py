@@ -22,6 +22,7 @@ from shared.audience.model import MailingList, Subscriber, Suppression, Suppress
 from shared.audience.ports import MIN_PART_BYTES, SHARDS, UploadForm
 from shared.audience.segments.model import Segment, Snapshot
 from shared.audience.settings import AudienceSettings
+from shared.audience.suppressions.ports import KnownAddress, Listed, Pulled
 from shared.clock import to_iso
 from shared.content.model import Template
 from shared.delivery.frequency import Place, Taken
@@ -60,7 +61,7 @@ from shared.mail import (
     SendOutcome,
     Verdict,
 )
-from shared.paging import BAD_CURSOR, Page, cut, resume
+from shared.paging import BAD_CURSOR, Page, cut, cut_matching, resume
 from shared.warming.model import Warmup
 
 T = TypeVar("T")
@@ -312,6 +313,7 @@ class FakeSuppressions:
 
     def __init__(self) -> None:
         self.entries: dict[tuple[str, str], Suppression] = {}
+        self.most_looked_at = 5000
 
     def get(self, workspace: str, subscriber_id: str) -> Suppression | None:
         return self.entries.get((workspace, subscriber_id))
@@ -328,11 +330,119 @@ class FakeSuppressions:
         if stored is None or self._rank(suppression.reason) <= self._rank(stored.reason):
             self.entries[key] = suppression
 
-    def remove(self, workspace: str, subscriber_id: str) -> None:
+    def remove(
+        self, workspace: str, subscriber_id: str, *, only: SuppressionReason | None = None
+    ) -> bool:
+        entry = self.entries.get((workspace, subscriber_id))
+        if entry and only not in {None, entry.reason}:
+            return False
         self.entries.pop((workspace, subscriber_id), None)
+        return True
+
+    def page(
+        self,
+        workspace: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        reason: SuppressionReason | None = None,
+        source: str = "",
+    ) -> Page[Suppression]:
+        own = _by_shard((one for ws, one in self.entries if ws == workspace), cursor)
+        return cut_matching(
+            (self.entries[workspace, one] for one in own),
+            limit,
+            lambda entry: entry.subscriber,
+            matches=lambda entry: entry.is_of(reason, source),
+            most=self.most_looked_at,
+        )
 
     def _rank(self, reason: SuppressionReason) -> int:
         return self._gravest_first.index(reason.value)
+
+
+class FakeKnownAddresses:
+    """`KnownAddressStore`."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, KnownAddress] = {}
+        self.reached: dict[str, datetime] = {}
+        self.most_looked_at = 5000
+
+    def get_many(self, ids: Sequence[str]) -> dict[str, KnownAddress]:
+        return {one: self.known[one] for one in ids if one in self.known}
+
+    def put(self, known: KnownAddress) -> None:
+        _sharded(known.id)
+        before = self.known.get(known.id)
+        forgotten = before is not None and not before.address
+        self.known[known.id] = replace(known, address="") if forgotten else known
+
+    def remove(self, known_id: str) -> None:
+        self.known.pop(known_id, None)
+
+    def page(
+        self, *, limit: int, cursor: str | None = None, lacking: str = ""
+    ) -> Page[KnownAddress]:
+        return cut_matching(
+            (self.known[one] for one in _by_shard(self.known, cursor)),
+            limit,
+            lambda known: known.id,
+            matches=lambda known: not lacking or known.is_lacking(lacking),
+            most=self.most_looked_at,
+        )
+
+    def read_until(self, provider: str) -> datetime | None:
+        return self.reached.get(provider)
+
+    def set_read_until(self, provider: str, at: datetime) -> None:
+        self.reached[provider] = at
+
+
+class FakeProviderSuppressions:
+    """`ProviderSuppressions`: `own` is what the provider put there, `placed` what we did.
+
+    Calls fail as long as there are `failures`; addresses in `refused` are not taken.
+    """
+
+    def __init__(self, *own: Listed, most: int = 2) -> None:
+        self.own = list(own)
+        self.placed: dict[str, SuppressionReason] = {}
+        self.failures: list[Exception] = []
+        self.refused: set[str] = set()
+        self.asked: list[tuple[datetime, datetime]] = []
+        self._most = most
+
+    @property
+    def most(self) -> int:
+        return self._most
+
+    def pull(self, since: datetime, until: datetime, cursor: str = "") -> Pulled:
+        self._fail()
+        self.asked.append((since, until))
+        within = [entry for entry in self.own if since <= entry.at <= until]
+        start = int(cursor or 0)
+        page = tuple(within[start : start + self._most])
+        end = start + len(page)
+        return Pulled(page, str(end) if end < len(within) else "")
+
+    def place(self, entries: Sequence[KnownAddress]) -> frozenset[str]:
+        self._fail()
+        assert 0 < len(entries) <= self._most
+        refused = {entry.id for entry in entries if entry.address in self.refused}
+        self.placed |= {e.address: e.reason for e in entries if e.id not in refused}
+        return frozenset(refused)
+
+    def take_away(self, addresses: Sequence[str], *, own: bool) -> None:
+        self._fail()
+        for address in addresses:
+            self.placed.pop(address, None)
+        if own:
+            self.own = [entry for entry in self.own if entry.address not in addresses]
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
 
 
 class FakeLists:
@@ -497,6 +607,9 @@ class FakeWorkspaces:
         if workspace_id not in self.workspaces:
             raise NotFound("workspace", workspace_id)
         return self.workspaces[workspace_id]
+
+    def ids(self) -> Iterator[str]:
+        yield from sorted(self.workspaces)
 
 
 class FakeApiKeys:
@@ -732,12 +845,17 @@ def _page_of(
     key: Callable[[T], str],
 ) -> Page[T]:
     """A page by shard and id."""
+    return cut((load(one) for one in _by_shard(ids, cursor)), limit, key)
+
+
+def _by_shard(ids: Iterable[str], cursor: str | None) -> list[str]:
+    """The ids after the cursor by shard and id."""
     after = resume(cursor)
     if after is not None and not is_id(SUBSCRIBER, after):
         raise InvalidInput(BAD_CURSOR)
     start = (-1, "") if after is None else (_sharded(after), after)
-    rest = sorted(place for one in ids if (place := (_sharded(one), one)) > start)
-    return cut((load(one) for _, one in rest), limit, key)
+    places = sorted((_sharded(one), one) for one in ids)
+    return [place[1] for place in places if place > start]
 
 
 # --- delivery and analytics ---

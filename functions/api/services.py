@@ -19,6 +19,10 @@ from shared.audience.segments.service import SegmentService
 from shared.audience.segments.snapshots import SnapshotService
 from shared.audience.service import SubscriberService
 from shared.audience.settings import AudienceSettingsService
+from shared.audience.suppressions.exporting import SuppressionExports
+from shared.audience.suppressions.importing import SuppressionImports
+from shared.audience.suppressions.service import SuppressionService
+from shared.audience.suppressions.syncing import SyncService
 from shared.clock import Clock
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
@@ -44,6 +48,10 @@ class Services:
     domains: SenderDomainService
     subscribers: SubscriberService
     address_changes: AddressChanges
+    suppressions: SuppressionService
+    suppression_imports: SuppressionImports
+    suppression_exports: SuppressionExports
+    suppression_sync: SyncService
     addresses: AddressService
     audience_settings: AudienceSettingsService
     lists: ListService

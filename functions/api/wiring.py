@@ -18,6 +18,7 @@ from shared.access.domains import SenderDomainService
 from shared.access.keys import ApiKeyService
 from shared.access.senders import SenderBinding
 from shared.audience.address_check import AddressService
+from shared.audience.consent import ConsentService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
@@ -28,6 +29,11 @@ from shared.audience.segments.snapshots import SnapshotService
 from shared.audience.segments.walking import AudienceWalk
 from shared.audience.service import SubscriberService
 from shared.audience.settings import AudienceSettingsService
+from shared.audience.suppressions.everywhere import EverywhereList
+from shared.audience.suppressions.exporting import SuppressionExports
+from shared.audience.suppressions.importing import SuppressionImports
+from shared.audience.suppressions.service import SuppressionService
+from shared.audience.suppressions.syncing import SyncService
 from shared.clock import Clock, SystemClock
 from shared.config import Settings
 from shared.content.service import TemplateService
@@ -58,6 +64,7 @@ from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
 from shared.storage.health import DynamoHealth
 from shared.storage.jobs import DynamoJobs
+from shared.storage.known_addresses import DynamoKnownAddresses
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
@@ -112,6 +119,8 @@ def _services(settings: Settings, clients: Clients) -> Services:
     sender_domains, workspace_settings = DynamoSenderDomains(), DynamoSettings()
     audience_settings, dns_servers = DynamoAudienceSettings(), parameters.deployment().dns_servers
     mx = DnsMx(dns_servers)
+    suppressions = DynamoSuppressions()
+    everywhere = EverywhereList(DynamoKnownAddresses(), suppressions, subscriber_ids)
     senders = SenderBinding(sender_domains)
     domains = SenderDomainService(
         sender_domains,
@@ -129,10 +138,11 @@ def _services(settings: Settings, clients: Clients) -> Services:
         subscribers=SubscriberService(
             subscribers=DynamoSubscribers(),
             memberships=memberships,
-            suppressions=DynamoSuppressions(),
+            suppressions=suppressions,
             lists=lists,
             settings=audience_settings,
             mx=mx,
+            everywhere=everywhere,
             ids=subscriber_ids,
             clock=clock,
             jobs=jobs,
@@ -142,13 +152,42 @@ def _services(settings: Settings, clients: Clients) -> Services:
         address_changes=AddressChanges(
             subscribers=DynamoSubscribers(),
             memberships=memberships,
-            suppressions=DynamoSuppressions(),
+            suppressions=suppressions,
             engagement=DynamoPersonStates(),
             settings=audience_settings,
             mx=mx,
+            everywhere=everywhere,
             ids=subscriber_ids,
             clock=clock,
         ),
+        suppressions=SuppressionService(
+            suppressions=suppressions,
+            subscribers=DynamoSubscribers(),
+            consent=ConsentService(DynamoSubscribers(), memberships, suppressions, clock),
+            everywhere=everywhere,
+            jobs=jobs,
+            job_queue=job_queue,
+            ids=subscriber_ids,
+            resource_ids=ids,
+            clock=clock,
+        ),
+        suppression_imports=SuppressionImports(
+            blobs=blobs,
+            jobs=jobs,
+            job_queue=job_queue,
+            resource_ids=ids,
+            clock=clock,
+            random_bytes=os.urandom,
+        ),
+        suppression_exports=SuppressionExports(
+            blobs=blobs,
+            jobs=jobs,
+            job_queue=job_queue,
+            resource_ids=ids,
+            clock=clock,
+            random_bytes=os.urandom,
+        ),
+        suppression_sync=SyncService(jobs, job_queue, ids, clock),
         addresses=AddressService(audience_settings, mx),
         audience_settings=AudienceSettingsService(audience_settings),
         lists=ListService(lists, ids, clock),

@@ -43,10 +43,11 @@ def run(own: Services, event: dict[str, Any], context: LambdaContext) -> None:
 
 
 def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
-    """What an operator asks for; the answer of `first_key` holds the key, no log does.
+    """What an operator or a rule asks for; the answer of `first_key` holds the key, no log does.
 
     - `{"command": "first_key", "workspace": <name>}`
     - `{"command": "kill_switch", "on": <bool>, "reason": <text>}`: `on` stops all sending
+    - `{"command": "sync_suppressions"}`, which the daily rule gives too
     - `{"command": "restore_provider", "provider": <name>}`: what took it out is in order again
 
     Raises:
@@ -64,12 +65,15 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
             own.switches.put(DEPLOYMENT, enabled=enabled, reason=reason, by="operator")
             own.logger.warning("kill switch", extra={"sending": enabled})
             return {"sending": "on" if enabled else "off"}
+        case "sync_suppressions":
+            job = own.sync.start()
+            own.logger.info("sync of suppressions queued", extra={"job": job.id})
+            return {"job": job.id}
         case "restore_provider":
             provider = str(event.get("provider", ""))
             state = own.monitor.restore(provider).state
             own.logger.warning("provider restored", extra={"provider": provider, "state": state})
             return {"state": state.value}
         case _:
-            raise InvalidInput(
-                FieldProblem("command", "is not one of: first_key, kill_switch, restore_provider")
-            )
+            known = "first_key, kill_switch, restore_provider, sync_suppressions"
+            raise InvalidInput(FieldProblem("command", f"is not one of: {known}"))

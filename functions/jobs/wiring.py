@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger, Metrics
 from shared.access.audit import AuditTrail
 from shared.access.keys import ApiKeyService
 from shared.access.workspaces import OperatorCommands, WorkspaceService
+from shared.audience.consent import ConsentService
 from shared.audience.deleting import DeleteSubscriberStep
 from shared.audience.export_step import ExportStep
 from shared.audience.import_step import ImportStep
@@ -21,8 +22,15 @@ from shared.audience.mail_domains import MailDomains
 from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.snapshots import SnapshotStep
 from shared.audience.segments.walking import AudienceWalk
+from shared.audience.suppressions.entering import Entering
+from shared.audience.suppressions.everywhere import EverywhereList, Learning
+from shared.audience.suppressions.exporting import SuppressionExportStep
+from shared.audience.suppressions.importing import SuppressionImportStep
+from shared.audience.suppressions.lifting import LiftStep
+from shared.audience.suppressions.ports import ProviderSuppressions
+from shared.audience.suppressions.syncing import SyncService, SyncStep
 from shared.clock import Clock, SystemClock
-from shared.config import Settings
+from shared.config import Provider, SesProvider, Settings
 from shared.delivery.monitoring import HealthMonitor
 from shared.delivery.planning import PlanStep
 from shared.delivery.release import Releaser
@@ -30,6 +38,7 @@ from shared.delivery.retrying import RetryStep
 from shared.delivery.switches import Switches, SwitchService
 from shared.ids import Ids, SubscriberIds
 from shared.jobs import JobKind, JobRunner, JobStep
+from shared.providers.suppressions import suppression_accounts
 from shared.storage import tables
 from shared.storage.api_keys import DynamoApiKeys
 from shared.storage.audience_settings import DynamoAudienceSettings
@@ -42,6 +51,7 @@ from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
 from shared.storage.health import DynamoHealth
 from shared.storage.jobs import DynamoJobs
+from shared.storage.known_addresses import DynamoKnownAddresses
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
@@ -66,6 +76,7 @@ class Services:
     runner: JobRunner
     commands: OperatorCommands
     switches: SwitchService
+    sync: SyncService
     monitor: HealthMonitor
     job_of: Callable[[str], tuple[str, str]]
     clock: Clock
@@ -96,6 +107,7 @@ def services() -> Services:
             AuditTrail(DynamoAuditLog(), ids, clock),
         ),
         SwitchService(DynamoSwitches(), clock),
+        SyncService(jobs, job_queue, ids, clock),
         HealthMonitor(DynamoHealth(), clock, random.Random()),  # noqa: S311  # jitter
         job_of,
         clock,
@@ -121,7 +133,12 @@ def _steps(
     queue = SqsChunkQueue(clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url)
     switches = Switches(DynamoSwitches(), clock)
     releaser = Releaser(campaigns, queue, DynamoDue(), switches, clock)
+    subscriber_ids, suppressions = (
+        SubscriberIds(parameters.subscriber_id_key()),
+        DynamoSuppressions(),
+    )
     return {
+        **_suppression_steps(clients, parameters, subscriber_ids, clock, blobs),
         JobKind.PLAN_CAMPAIGN: PlanStep(campaigns, DynamoLedger(), audiences, releaser),
         JobKind.RETRY_CAMPAIGN: RetryStep(
             campaigns, DynamoLedger(), DynamoEngagements(), DynamoDue(), clock
@@ -129,17 +146,70 @@ def _steps(
         JobKind.IMPORT_SUBSCRIBERS: ImportStep(
             subscribers=subscribers,
             memberships=memberships,
-            suppressions=DynamoSuppressions(),
+            suppressions=suppressions,
+            everywhere=EverywhereList(DynamoKnownAddresses(), suppressions, subscriber_ids),
             lists=DynamoLists(),
             settings=DynamoAudienceSettings(),
             blobs=blobs,
             mail_domains=MailDomains(
                 DnsMx(parameters.deployment().dns_servers), ThreadPoolExecutor(_LOOKUPS_AT_ONCE)
             ),
-            ids=SubscriberIds(parameters.subscriber_id_key()),
+            ids=subscriber_ids,
             clock=clock,
         ),
         JobKind.EXPORT_SUBSCRIBERS: ExportStep(subscribers=subscribers, walk=walk, blobs=blobs),
         JobKind.DELETE_SUBSCRIBER: DeleteSubscriberStep(subscribers, memberships, engagement),
         JobKind.SNAPSHOT_SEGMENT: SnapshotStep(snapshots, memberships, walk),
+    }
+
+
+def _suppression_steps(
+    clients: Clients,
+    parameters: ParameterReader,
+    ids: SubscriberIds,
+    clock: Clock,
+    blobs: S3Blobs,
+) -> dict[JobKind, JobStep]:
+    subscribers, suppressions, known = (
+        DynamoSubscribers(),
+        DynamoSuppressions(),
+        DynamoKnownAddresses(),
+    )
+    workspaces = DynamoWorkspaces()
+    consent = ConsentService(subscribers, DynamoMemberships(), suppressions, clock)
+    entering = Entering(subscribers, suppressions, consent)
+
+    def secret(provider: Provider) -> dict[str, str]:
+        return {} if isinstance(provider, SesProvider) else parameters.provider_secret(provider)
+
+    @cache
+    def accounts() -> Mapping[str, Callable[[], ProviderSuppressions]]:
+        return suppression_accounts(parameters.providers(), secret, clients.sesv2)
+
+    return {
+        JobKind.IMPORT_SUPPRESSIONS: SuppressionImportStep(blobs, suppressions, entering, ids),
+        JobKind.EXPORT_SUPPRESSIONS: SuppressionExportStep(suppressions, subscribers, blobs),
+        JobKind.SYNC_SUPPRESSIONS: SyncStep(
+            accounts=accounts,
+            known=known,
+            learning=Learning(
+                known=known,
+                subscribers=subscribers,
+                suppressions=suppressions,
+                entering=entering,
+                workspaces=workspaces,
+                ids=ids,
+            ),
+            subscribers=subscribers,
+            suppressions=suppressions,
+            consent=consent,
+            workspaces=workspaces,
+        ),
+        JobKind.LIFT_SUPPRESSION: LiftStep(
+            accounts=accounts,
+            known=known,
+            suppressions=suppressions,
+            workspaces=workspaces,
+            ids=ids,
+        ),
     }

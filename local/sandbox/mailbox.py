@@ -15,6 +15,7 @@ from enum import StrEnum
 from local.sandbox.behaviour import PROVIDERS, Provider
 from local.sandbox.faultlog import FaultLog
 from local.sandbox.substitution import Part
+from local.sandbox.suppressions import SuppressionLists, Why
 from local.sandbox.wire import JsonObject
 from shared.clock import Clock, to_iso
 
@@ -42,7 +43,11 @@ class Kind(StrEnum):
     COMPLAINED = "complained"
 
 
-_SUPPRESSING = frozenset({Kind.HARD_BOUNCED, Kind.COMPLAINED, Kind.UNSUBSCRIBED})
+_SUPPRESSING = {
+    Kind.HARD_BOUNCED: Why.BOUNCE,
+    Kind.COMPLAINED: Why.COMPLAINT,
+    Kind.UNSUBSCRIBED: Why.UNSUBSCRIBE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +165,11 @@ class Message:
 
 
 class Mailbox:
-    """All accepted messages, their counts, the ESPs' suppression lists and faults. Thread-safe."""
+    """All accepted messages, their counts and faults. Events fill the ESPs' lists. Thread-safe."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, lists: SuppressionLists) -> None:
         self._clock = clock
+        self.lists = lists
         self._lock = threading.RLock()
         self._number = 0
         self.faults = FaultLog()
@@ -179,7 +185,7 @@ class Mailbox:
             self._accepted: Counter[str] = Counter()
             self._duplicates = 0
             self._events: dict[str, Counter[str]] = {name: Counter() for name in PROVIDERS}
-            self._suppressed: set[tuple[str, str]] = set()
+            self.lists.clear()
             self.faults.clear()
 
     def accept(self, messages: Iterable[Message]) -> None:
@@ -210,11 +216,8 @@ class Mailbox:
                     counts["opened_any"] += 1
             message.events.append((kind, at))
             if kind in _SUPPRESSING:
-                self._suppressed.add((message.provider, message.to.lower()))
-
-    def is_suppressed(self, provider: Provider, address: str) -> bool:
-        """Whether the ESP will not mail that address because of an earlier event."""
-        return (provider, address.lower()) in self._suppressed
+                why = _SUPPRESSING[kind]
+                self.lists.put(message.provider, message.to, why, list_of(message))
 
     def get(self, message_id: str) -> Message | None:
         """The message of that number, or the first of that provider's or sender's own id."""
@@ -263,6 +266,11 @@ class Mailbox:
 _BOUNCES = frozenset({Kind.HARD_BOUNCED, Kind.SOFT_BOUNCED})
 _OPENS = frozenset({Kind.OPENED, Kind.MACHINE_OPENED})
 _COUNTED = (*(kind.value for kind in Kind), "bounced", "opened_any")
+
+
+def list_of(message: Message) -> str:
+    """The stream whose suppression list counts; Postmark alone has several."""
+    return message.stream if message.provider == "postmark" else ""
 
 
 def campaign_of(tidepost_id: str) -> str:

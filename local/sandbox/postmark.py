@@ -139,7 +139,8 @@ class PostmarkApi:
         headers = {one["Name"]: one["Value"] for one in _headers(item.get("Headers") or [])}
         if item.get("ReplyTo"):
             headers["Reply-To"] = item["ReplyTo"]
-        self._check_active(everyone, metadata.get(TIDEPOST_ID))
+        stream = item.get("MessageStream") or "outbound"
+        self._check_active(everyone, metadata.get(TIDEPOST_ID), stream)
         message_id = str(uuid.UUID(bytes=self._reception.random_bytes(16), version=4))
         return [
             Message(
@@ -158,7 +159,7 @@ class PostmarkApi:
                 headers=headers,
                 tags=[tag] if tag else [],
                 custom=metadata,
-                stream=item.get("MessageStream") or "outbound",
+                stream=stream,
                 tracks_opens=item.get("TrackOpens") is not False,
                 tracks_clicks=item.get("TrackLinks") not in ("None", "TextOnly"),
             )
@@ -175,12 +176,12 @@ class PostmarkApi:
             )
         return shown(name, address)
 
-    def _check_active(self, everyone: Sequence[str], key: str | None) -> None:
+    def _check_active(self, everyone: Sequence[str], key: str | None, stream: str) -> None:
         for address in everyone:
             if self._reception.disowns("postmark", key or address.lower(), address):
                 raise _Invalid(300, "Invalid 'To' address.")
             refused = self._reception.refuses("postmark", key or address.lower(), address)
-            if refused or self._reception.is_suppressed("postmark", address):
+            if refused or self._reception.is_suppressed("postmark", address, stream):
                 raise _Invalid(
                     406,
                     "You tried to send to a recipient that has been marked as inactive. Inactive"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from local.sandbox.addresses import domain_of
 from local.sandbox.behaviour import Behaviour, Fault, Provider
 from local.sandbox.happenings import draw
-from local.sandbox.mailbox import Mailbox, Message
+from local.sandbox.mailbox import Mailbox, Message, list_of
 from local.sandbox.webhooks import Webhooks
 from local.sandbox.wire import Answer, Ending, Refused
 
@@ -55,14 +55,13 @@ class Reception:
         """Puts messages into the mailbox and plans what will happen to them."""
         self.mailbox.accept(messages)
         for message in messages:
-            suppressed = self.is_suppressed(message.provider, message.to)
+            suppressed = self.is_suppressed(message.provider, message.to, list_of(message))
             happenings = draw(message, self.behaviour, suppressed=suppressed)
             self._webhooks.schedule(message, happenings)
 
-    def is_suppressed(self, provider: Provider, address: str) -> bool:
+    def is_suppressed(self, provider: Provider, address: str, stream: str = "") -> bool:
         """Whether the ESP's own suppression list holds the address."""
-        listed = address.lower() in self.behaviour.settings(provider).suppressed
-        return listed or self.mailbox.is_suppressed(provider, address)
+        return self.mailbox.lists.has(provider, address, stream)
 
     def refuses(self, provider: Provider, key: str, address: str) -> bool:
         """Whether the provider rejects this recipient at once."""

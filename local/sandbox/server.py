@@ -13,7 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from local.sandbox import postmark, sendgrid, ses
+from local.sandbox import (
+    postmark,
+    postmark_suppressions,
+    sendgrid,
+    sendgrid_suppressions,
+    ses,
+    ses_suppressions,
+)
 from local.sandbox.behaviour import Behaviour, Document, Provider
 from local.sandbox.control import Control
 from local.sandbox.dns import DnsServer, Zone
@@ -24,6 +31,7 @@ from local.sandbox.reception import Reception
 from local.sandbox.sendgrid_events import SendGridChannel
 from local.sandbox.ses_events import SesChannel
 from local.sandbox.sns import Topic
+from local.sandbox.suppressions import SuppressionLists
 from local.sandbox.webhooks import Webhooks
 from local.sandbox.wire import Answer, Ending, Refused, Request, json_answer
 from shared.clock import Clock, SystemClock
@@ -31,10 +39,15 @@ from shared.clock import Clock, SystemClock
 _IDLE_S = 120
 _POLL_S = 0.05  # how soon a stop is noticed
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time: close by RST
+_LIST_PATHS: dict[Provider, tuple[str, ...]] = {
+    "sendgrid": sendgrid_suppressions.PATHS,
+    "postmark": postmark_suppressions.PATHS,
+    "ses": ses_suppressions.PATHS,
+}
 _PATHS: dict[Provider, tuple[str, ...]] = {
-    "sendgrid": sendgrid.PATHS,
-    "postmark": postmark.PATHS,
-    "ses": ses.PATHS,
+    "sendgrid": sendgrid.PATHS + _LIST_PATHS["sendgrid"],
+    "postmark": postmark.PATHS + _LIST_PATHS["postmark"],
+    "ses": ses.PATHS + _LIST_PATHS["ses"],
 }
 
 
@@ -60,7 +73,8 @@ class Sandbox:
         self.verbose = verbose
         self.stopping = threading.Event()
         self.behaviour = Behaviour(document)
-        self.mailbox = Mailbox(clock)
+        lists = SuppressionLists(self.behaviour, clock)
+        self.mailbox = Mailbox(clock, lists)
         self._identity = load_identity(state_dir, clock, random_bytes)
         identity = self._identity
         self._topic = Topic(identity, clock, random_bytes)
@@ -83,6 +97,15 @@ class Sandbox:
             "sendgrid": sendgrid.SendGridApi(reception, identity.sendgrid_api_key, clock),
             "postmark": postmark.PostmarkApi(reception, identity.postmark_server_token, clock),
             "ses": ses.SesApi(reception, clock),
+        }
+        self._lists: dict[Provider, _Api] = {
+            "sendgrid": sendgrid_suppressions.SendGridSuppressionApi(
+                lists, identity.sendgrid_api_key
+            ),
+            "postmark": postmark_suppressions.PostmarkSuppressionApi(
+                lists, identity.postmark_server_token
+            ),
+            "ses": ses_suppressions.SesSuppressionApi(lists, clock),
         }
         zone = Zone()
         self._control = Control(self.behaviour, self.mailbox, self.webhooks, zone, identity)
@@ -145,7 +168,9 @@ class Sandbox:
     def _answer(self, request: Request) -> Answer:
         routed = _route(request.path)
         if routed is not None:
-            return self._apis[routed[0]].handle(request, routed[1])
+            provider, path = routed
+            of_lists = any(path.startswith(one) for one in _LIST_PATHS[provider])
+            return (self._lists if of_lists else self._apis)[provider].handle(request, path)
         if request.path.startswith("/_sandbox/"):
             return self._control.handle(request)
         if request.method == "GET" and request.path == "/sns/cert.pem":

@@ -96,6 +96,11 @@ class AuditAction(StrEnum):
     SUBSCRIBER_READDRESS = "subscriber.readdress"
     SUBSCRIBER_IMPORT = "subscriber.import"
     SUBSCRIBER_EXPORT = "subscriber.export"
+    SUPPRESSION_ADD = "suppression.add"
+    SUPPRESSION_REMOVE = "suppression.remove"
+    SUPPRESSION_IMPORT = "suppression.import"
+    SUPPRESSION_EXPORT = "suppression.export"
+    SUPPRESSION_SYNC = "suppression.sync"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -18,6 +19,10 @@ class WorkspaceStore(Protocol):
 
     def get(self, workspace_id: str) -> Workspace:
         """Raises NotFound."""
+        ...
+
+    def ids(self) -> Iterator[str]:
+        """The ids of all workspaces, ascending; read a page at a time."""
         ...
 
 

@@ -94,7 +94,8 @@ class ConsentService:
     ) -> Suppression:
         """Keeps the address from being mailed; returns the entry in force.
 
-        That is the one there was, if it is graver. The person need not exist. An
+        That is the one there was, if it is graver. The person need not exist. The
+        entry keeps the address, as long as there is one and this is no erasure. An
         address that was changed away keeps the entry, and her present one gets
         it too if it is about her (`FOLLOWS_PERSON`).
 
@@ -103,15 +104,31 @@ class ConsentService:
         """
         entered = self._enter(workspace, subscriber_id, reason, source)
         # Asked only now: a change of address from here on finds the entry and takes it along.
-        present = present_id(self._subscribers, workspace, subscriber_id)
-        if present != subscriber_id and reason in FOLLOWS_PERSON:
-            self._enter(workspace, present, reason, source)
+        self.follow(workspace, subscriber_id, reason, source=source)
         return entered
+
+    def follow(
+        self, workspace: str, subscriber_id: str, reason: SuppressionReason, *, source: str
+    ) -> None:
+        """Suppresses the present address of somebody whose former one was, if it is about her.
+
+        Raises:
+            StaleWrite: try again.
+        """
+        if reason in FOLLOWS_PERSON:
+            present = present_id(self._subscribers, workspace, subscriber_id)
+            if present != subscriber_id:
+                self._enter(workspace, present, reason, source)
 
     def _enter(
         self, workspace: str, subscriber_id: str, reason: SuppressionReason, source: str
     ) -> Suppression:
-        entry = Suppression(workspace, subscriber_id, reason, self._clock.now(), source)
+        address = ""
+        if reason is not SuppressionReason.ERASURE:
+            person = self._subscribers.get_many(workspace, [subscriber_id]).get(subscriber_id)
+            address = person.address if person else ""
+        now = self._clock.now()
+        entry = Suppression(workspace, subscriber_id, reason, now, source, address)
         self._suppressions.put(entry)
         with contextlib.suppress(NotFound):
             self.copy_suppression(workspace, subscriber_id)

@@ -19,8 +19,8 @@ class DeleteSubscriberStep:
 
     The records of addresses that she had before are empty and go too.
 
-    Her entry on the suppression list stays. It names no address, and keeps her
-    from being mailed if she is imported again.
+    Her entry on the suppression list stays, with the address unless it is an
+    erasure's. It keeps her from being mailed if she is imported again.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import orjson
 
@@ -28,6 +29,19 @@ UNPACKED_BYTES = 4 * 1_048_576
 """Of one file of what was unpacked; only the last is shorter."""
 
 LINES = "application/x-ndjson"
+
+
+class ImportedRow(Protocol):
+    """A row that was found good; its id is a subscriber's."""
+
+    @property
+    def id(self) -> str:
+        """Of the address."""
+        ...
+
+    def to_line(self) -> bytes:
+        """One line of JSON."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +114,7 @@ class ImportFiles:
         )
 
     def keep_people(self, number: int, lines: bytes, ids: bytes) -> None:
-        """Keeps people that were read, and their ids."""
+        """Keeps rows that were found good, and their ids."""
         self._blobs.put(f"{self._folder}/people-{number:06d}", lines, content_type=LINES)
         key = f"{self._folder}/ids-{number:06d}"
         self._blobs.put(key, ids, content_type="application/octet-stream")
@@ -110,13 +124,13 @@ class ImportFiles:
         ids = self._blobs.get(f"{self._folder}/ids-{number:06d}")
         return (ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES))
 
-    def people(self, number: int, offset: int, limit: int) -> tuple[list[ImportedPerson], int]:
-        """Up to `limit` people from a byte on, and the byte to go on from; none at the end."""
+    def people(self, number: int, offset: int, limit: int) -> tuple[list[bytes], int]:
+        """Up to `limit` lines from a byte on, and the byte to go on from; none at the end."""
         key = f"{self._folder}/people-{number:06d}"
         part = self._blobs.get(key, start=offset, length=READ_BYTES)
         lines = part.splitlines(keepends=True)[:limit]
         whole = [line for line in lines if line.endswith(b"\n")]
-        return [*map(ImportedPerson.from_line, whole)], offset + sum(map(len, whole))
+        return whole, offset + sum(map(len, whole))
 
     def keep_rejections(self, number: int, rejections: Sequence[RowRejection]) -> None:
         """Keeps some rows that were not taken."""

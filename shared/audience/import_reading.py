@@ -1,7 +1,6 @@
 """The first half of an import: unpack the file, read it, and find what is wrong with each row.
 
-Nobody is written here, so a file that breaks in the middle changes nobody. If
-the settings ask for it, each step asks DNS once for each domain it has met. Of
+Nobody is written here, so a file that breaks in the middle changes nobody. Of
 rows about one person the first good one counts. To know the others, each step
 holds its own ids and looks through the files of ids of the steps before, so
 that memory does not grow with the file.
@@ -9,35 +8,56 @@ that memory does not grow with the file.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
 
-from shared.audience.addresses import normalise
-from shared.audience.fields import read_fields
-from shared.audience.import_files import UNPACKED_BYTES, ImportedPerson, ImportFiles
-from shared.audience.importers import Importer, importer_of
-from shared.audience.lists import known_lists
-from shared.audience.mail_domains import MailDomains
-from shared.audience.model import ListState, RowRejection, SuppressionReason
-from shared.audience.ports import LargeFileStore, ListStore
-from shared.audience.quality import AddressQuality
+from shared.audience.import_files import UNPACKED_BYTES, ImportedRow, ImportFiles
+from shared.audience.model import RowRejection
+from shared.audience.ports import LargeFileStore
 from shared.audience.records import Position, Record, read_records
-from shared.audience.rows import MAX_ROWS, FileFormat, Product, Row, unreadable
-from shared.audience.settings import AudienceSettings, AudienceSettingsStore
+from shared.audience.rows import MAX_ROWS, FileFormat, unreadable
 from shared.audience.tally import Tally
 from shared.audience.unpacking import MAGIC, unpacked
-from shared.errors import FieldProblem, InvalidInput
-from shared.ids import SubscriberIds, to_bytes
+from shared.errors import InvalidInput
+from shared.ids import to_bytes
 from shared.jobs import Job
 
 ROWS_PER_STEP = 20_000
 BYTES_PER_STEP = 4 * 1_048_576
-DOMAINS_PER_STEP = 400
-"""That DNS is asked for, if it is at all: a step ends early rather than leave any out."""
-
 PARTS_PER_STEP = 32
 """Of `UNPACKED_BYTES` each."""
+
+
+class Rows(Protocol):
+    """Understands the rows of one job's file."""
+
+    def columns(self, header: Sequence[str]) -> Sequence[str]:
+        """A CSV's header as keys of the records; an empty one leaves the column out.
+
+        Raises:
+            InvalidInput: such a file cannot be imported; says what is missing.
+        """
+        ...
+
+    def read(self, record: Record) -> ImportedRow | RowRejection:
+        """What a record says, or why it is not taken."""
+        ...
+
+    @property
+    def waits(self) -> bool:
+        """Whether rows are to be held until all of a step are read, and `settled` then."""
+        ...
+
+    @property
+    def enough(self) -> bool:
+        """Whether a step must end here, however few rows it has had."""
+        ...
+
+    def settled(
+        self, found: Sequence[ImportedRow | RowRejection]
+    ) -> Iterable[ImportedRow | RowRejection]:
+        """The rows of a step once more, in order."""
+        ...
 
 
 class ImportReading:
@@ -51,17 +71,11 @@ class ImportReading:
         self,
         *,
         blobs: LargeFileStore,
-        lists: ListStore,
-        settings: AudienceSettingsStore,
-        mail_domains: MailDomains,
-        ids: SubscriberIds,
+        rows: Callable[[Job], Rows],
         rows_per_step: int = ROWS_PER_STEP,
     ) -> None:
         self._blobs = blobs
-        self._lists = lists
-        self._settings = settings
-        self._mail_domains = mail_domains
-        self._ids = ids
+        self._rows = rows
         self._rows_per_step = rows_per_step
 
     def run(self, job: Job) -> tuple[dict[str, Any], Tally, bool]:
@@ -106,9 +120,7 @@ class ImportReading:
     ) -> tuple[dict[str, Any], Tally, bool]:
         size: int = cursor["size"]
         file_format = FileFormat(job.params["format"])
-        settings = self._settings.get(job.workspace)
-        importer = importer_for(job.params, file_format, settings)
-        check = _Check(job, self._ids, self._lists, settings)
+        rows = self._rows(job)
         start = Position(
             cursor.get("offset", 0), cursor.get("row", 0), tuple(cursor.get("columns", ()))
         )
@@ -118,20 +130,20 @@ class ImportReading:
                 return files.read_unpacked(size, offset, length)
             return files.read_upload(offset, length) if offset < size else b""
 
-        step = _Step(Tally.of(job.progress) if cursor.get("offset") else Tally(), check)
+        step = _Step(Tally.of(job.progress) if cursor.get("offset") else Tally(), rows)
         position, ended = start, True
-        for record in read_records(read, file_format, start, importer.columns):
-            step.take(_found(record, importer, check))
+        for record in read_records(read, file_format, start, rows.columns):
+            step.take(record)
             position = record.after
             far = position.offset - start.offset >= BYTES_PER_STEP
-            if step.rows >= self._rows_per_step or far or len(step.domains) >= DOMAINS_PER_STEP:
+            if step.count >= self._rows_per_step or far or rows.enough:
                 ended = False
                 break
-        step.settle(self._mail_domains.dead(step.domains) if step.domains else ())
+        step.settle()
         if step.tally.rows > MAX_ROWS:
             raise unreadable(f"has more than {MAX_ROWS} rows; split it")
         if ended and not step.tally.rows:
-            raise unreadable("holds no subscribers" if size else "is empty")
+            raise unreadable("holds no rows" if size else "is empty")
         number: int = cursor.get("people_files", 0)
         self._keep(files, number, step)
         rejected: int = cursor.get("rejected_files", 0)
@@ -159,39 +171,35 @@ class ImportReading:
 
 
 class _Step:
-    """What one step found: lines of people by id, and rows that were not taken.
+    """What one step found: lines of rows by id, and rows that were not taken.
 
-    If DNS is to be asked, everything is held until `settle` knows the answers.
+    If the rows wait, everything is held until `settle`.
     """
 
-    def __init__(self, tally: Tally, check: _Check) -> None:
+    def __init__(self, tally: Tally, rows: Rows) -> None:
         self.tally = tally
-        self.rows = 0
-        self.domains: set[str] = set()
+        self.count = 0
         self.people: dict[bytes, bytes] = {}
         self.rejections: list[RowRejection] = []
-        self._check = check
-        self._held: list[ImportedPerson | RowRejection] = []
+        self._rows = rows
+        self._held: list[ImportedRow | RowRejection] = []
 
-    def take(self, found: ImportedPerson | RowRejection) -> None:
-        self.rows += 1
+    def take(self, record: Record) -> None:
+        self.count += 1
         self.tally.rows += 1
-        if not self._check.asks_dns:
+        found = self._rows.read(record)
+        if self._rows.waits:
+            self._held.append(found)
+        else:
             self._keep(found)
-            return
-        self._held.append(found)
-        if isinstance(found, ImportedPerson):
-            self.domains.add(_domain(found))
 
-    def settle(self, dead: Collection[str]) -> None:
-        for found in self._held:
-            if isinstance(found, ImportedPerson) and _domain(found) in dead:
-                self._keep(self._check.without_mail(found))
-            else:
+    def settle(self) -> None:
+        if self._held:
+            for found in self._rows.settled(self._held):
                 self._keep(found)
         self._held = []
 
-    def _keep(self, found: ImportedPerson | RowRejection) -> None:
+    def _keep(self, found: ImportedRow | RowRejection) -> None:
         if isinstance(found, RowRejection):
             self.rejections.append(found)
             self.tally.reject([found])
@@ -203,82 +211,7 @@ class _Step:
             self.people[key] = found.to_line()
 
 
-class _Check:
-    """From a row to a person; one wrong field refuses the row."""
-
-    def __init__(
-        self, job: Job, ids: SubscriberIds, lists: ListStore, settings: AudienceSettings
-    ) -> None:
-        self._workspace = job.workspace
-        self._named: Sequence[str] = job.params["lists"]
-        self._ids = ids
-        self._types = settings.attributes
-        self._quality = AddressQuality(settings)
-        self._known = known_lists(lists, job.workspace)
-        self.asks_dns = self._quality.asks_dns
-
-    def without_mail(self, person: ImportedPerson) -> ImportedPerson | RowRejection:
-        try:
-            return replace(person, quality=self._quality.flags_without_mail(person.quality))
-        except InvalidInput as error:
-            return rejection(person.row, error)
-
-    def person(self, row: Row) -> ImportedPerson | RowRejection:
-        try:
-            address = normalise(row.email if isinstance(row.email, str) else "")
-            quality = self._quality.flags(address)
-            fields = read_fields(
-                row.attributes, row.tags, row.locale, row.time_zone, types=self._types
-            )
-            states = self._states(row)
-        except InvalidInput as error:
-            return rejection(row.number, error)
-        suppressed = row.suppressed
-        if row.state is ListState.UNSUBSCRIBED and not self._named and not row.lists:
-            suppressed = suppressed or SuppressionReason.UNSUBSCRIBED
-        subscriber_id = self._ids.of(self._workspace, address)
-        return ImportedPerson(
-            row.number, subscriber_id, address, fields, states, suppressed, quality
-        )
-
-    def _states(self, row: Row) -> dict[str, ListState]:
-        states = dict.fromkeys(self._named, row.state) if row.state else {}
-        for list_id, state in row.lists.items():
-            if not self._known(list_id):
-                raise InvalidInput(FieldProblem("lists", "name one that is not of this workspace"))
-            if state not in set(ListState):
-                raise InvalidInput(FieldProblem("lists", "have a state that there is not"))
-            states[list_id] = ListState(str(state))
-        return states
-
-
-def _domain(person: ImportedPerson) -> str:
-    return person.address.rpartition("@")[2]
-
-
-def importer_for(
-    params: dict[str, Any], file_format: FileFormat, settings: AudienceSettings
-) -> Importer:
-    """The importer that a job's parameters ask for."""
-    return importer_of(
-        Product(params["product"]),
-        file_format,
-        types=settings.attributes,
-        mapping=params["mapping"],
-        list_names=params["list_names"],
-    )
-
-
 def rejection(row: int, error: InvalidInput) -> RowRejection:
     """A row's first problem."""
     first = error.problems[0]
     return RowRejection(row, first.field, first.reason)
-
-
-def _found(record: Record, importer: Importer, check: _Check) -> ImportedPerson | RowRejection:
-    row = (
-        record.content
-        if isinstance(record.content, RowRejection)
-        else importer.row(record.number, record.content)
-    )
-    return row if isinstance(row, RowRejection) else check.person(row)

@@ -6,12 +6,17 @@ own. Every phase goes on in bounded steps.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
 from shared.audience.cells import csv_lines, neutral
 from shared.audience.import_files import ImportFiles, read_rejections
-from shared.audience.import_reading import ROWS_PER_STEP, ImportReading
+from shared.audience.import_people import people_rows
+from shared.audience.import_reading import ROWS_PER_STEP, ImportReading, Rows
 from shared.audience.import_writing import ImportWriting
 from shared.audience.joining import join_step
 from shared.audience.mail_domains import MailDomains
+from shared.audience.model import RowRejection
 from shared.audience.ports import (
     LargeFileStore,
     ListStore,
@@ -20,6 +25,7 @@ from shared.audience.ports import (
     SuppressionStore,
 )
 from shared.audience.settings import AudienceSettingsStore
+from shared.audience.suppressions.everywhere import EverywhereList
 from shared.audience.tally import Tally
 from shared.clock import Clock
 from shared.ids import SubscriberIds
@@ -28,35 +34,34 @@ from shared.jobs import Job
 PEOPLE_PER_STEP = 1000
 
 
-class ImportStep:
-    """`JobStep` of `IMPORT_SUBSCRIBERS`."""
+class Writing(Protocol):
+    """What is done with rows that were found good."""
+
+    def write(self, job: Job, lines: Sequence[bytes], tally: Tally) -> list[RowRejection]:
+        """Writes rows, counts each in the tally, and gives those that could not be written.
+
+        Raises:
+            StaleWrite: do it again.
+        """
+        ...
+
+
+class FileImportStep:
+    """Reads, writes and reports whatever the rows are."""
 
     def __init__(
         self,
-        *,
-        subscribers: SubscriberStore,
-        memberships: MembershipStore,
-        suppressions: SuppressionStore,
-        lists: ListStore,
-        settings: AudienceSettingsStore,
         blobs: LargeFileStore,
-        mail_domains: MailDomains,
-        ids: SubscriberIds,
-        clock: Clock,
+        rows: Callable[[Job], Rows],
+        writing: Writing,
+        *,
         people_per_step: int = PEOPLE_PER_STEP,
         rows_per_step: int = ROWS_PER_STEP,
     ) -> None:
         self._blobs = blobs
         self._people_per_step = people_per_step
-        self._reading = ImportReading(
-            blobs=blobs,
-            lists=lists,
-            settings=settings,
-            mail_domains=mail_domains,
-            ids=ids,
-            rows_per_step=rows_per_step,
-        )
-        self._writing = ImportWriting(subscribers, memberships, suppressions, clock)
+        self._reading = ImportReading(blobs=blobs, rows=rows, rows_per_step=rows_per_step)
+        self._writing = writing
 
     def run(self, job: Job) -> Job:
         """The next step.
@@ -120,6 +125,34 @@ class ImportStep:
         )
         cursor = {**job.cursor, "join": joined.cursor}
         return job.advanced(cursor=cursor, progress=job.progress, done=joined.done)
+
+
+class ImportStep(FileImportStep):
+    """`JobStep` of `IMPORT_SUBSCRIBERS`."""
+
+    def __init__(
+        self,
+        *,
+        subscribers: SubscriberStore,
+        memberships: MembershipStore,
+        suppressions: SuppressionStore,
+        everywhere: EverywhereList,
+        lists: ListStore,
+        settings: AudienceSettingsStore,
+        blobs: LargeFileStore,
+        mail_domains: MailDomains,
+        ids: SubscriberIds,
+        clock: Clock,
+        people_per_step: int = PEOPLE_PER_STEP,
+        rows_per_step: int = ROWS_PER_STEP,
+    ) -> None:
+        super().__init__(
+            blobs,
+            people_rows(lists, settings, ids, mail_domains),
+            ImportWriting(subscribers, memberships, suppressions, everywhere, clock),
+            people_per_step=people_per_step,
+            rows_per_step=rows_per_step,
+        )
 
 
 def _report_part(number: int, lines: bytes) -> bytes:

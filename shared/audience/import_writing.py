@@ -19,8 +19,15 @@ from shared.audience.consent import ConsentService
 from shared.audience.import_files import ImportedPerson
 from shared.audience.import_reading import rejection
 from shared.audience.merging import MergePolicy, joins, leaves, merged, stays_away
-from shared.audience.model import ListState, RowRejection, Subscriber, Suppression
+from shared.audience.model import (
+    ListState,
+    RowRejection,
+    Subscriber,
+    Suppression,
+    SuppressionReason,
+)
 from shared.audience.ports import MembershipStore, SubscriberStore, SuppressionStore
+from shared.audience.suppressions.everywhere import EverywhereList
 from shared.audience.tally import Tally
 from shared.audience.writes import rewrite
 from shared.clock import Clock, to_iso
@@ -36,20 +43,23 @@ class ImportWriting:
         subscribers: SubscriberStore,
         memberships: MembershipStore,
         suppressions: SuppressionStore,
+        everywhere: EverywhereList,
         clock: Clock,
     ) -> None:
+        self._everywhere = everywhere
         self._subscribers = subscribers
         self._memberships = memberships
         self._suppressions = suppressions
         self._clock = clock
         self._consent = ConsentService(subscribers, memberships, suppressions, clock)
 
-    def write(self, job: Job, people: Sequence[ImportedPerson], tally: Tally) -> list[RowRejection]:
-        """Writes people of different ids; gives those rows that could not be.
+    def write(self, job: Job, lines: Sequence[bytes], tally: Tally) -> list[RowRejection]:
+        """Writes people of different ids, a line each; gives those rows that could not be.
 
         Raises:
             StaleWrite: others kept changing a person; do it again.
         """
+        people = [*map(ImportedPerson.from_line, lines)]
         workspace = job.workspace
         dry = bool(job.params["dry_run"])
         stored = self._subscribers.get_many(workspace, [person.id for person in people])
@@ -61,6 +71,8 @@ class ImportWriting:
             for person in people
             if person.id in stored and person.id not in own_ids
         ]
+        if not dry:
+            self._everywhere.adopt(workspace, {person.id: person.address for person in new})
         records = self._records(job, new)
         if not dry:
             self._suppress(job, people)
@@ -113,10 +125,11 @@ class ImportWriting:
     def _suppress(self, job: Job, people: Sequence[ImportedPerson]) -> None:
         """Puts on the suppression list whom the file says must not be mailed."""
         for person in people:
-            if person.suppressed:
+            if reason := person.suppressed:
+                address = "" if reason is SuppressionReason.ERASURE else person.address
                 self._suppressions.put(
                     Suppression(
-                        job.workspace, person.id, person.suppressed, job.created_at, _source(job)
+                        job.workspace, person.id, reason, job.created_at, _source(job), address
                     )
                 )
 

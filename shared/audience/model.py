@@ -31,6 +31,19 @@ class SuppressionReason(StrEnum):
     MANUAL = "manual"
     ERASURE = "erasure"
 
+    def covers(self, other: SuppressionReason) -> bool:
+        """Whether an entry of this reason stays where one of `other` is to be put: it is graver."""
+        return GRAVEST_FIRST.index(self) < GRAVEST_FIRST.index(other)
+
+
+GRAVEST_FIRST = (
+    SuppressionReason.ERASURE,
+    SuppressionReason.COMPLAINT,
+    SuppressionReason.HARD_BOUNCE,
+    SuppressionReason.MANUAL,
+    SuppressionReason.UNSUBSCRIBED,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
@@ -133,14 +146,27 @@ class MailingList:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """An entry of the suppression list. It names a subscriber id, never an address."""
+    """An entry of the suppression list, by subscriber id: a keyed hash of the address.
+
+    `address` is kept beside it for exports and for the providers' lists. It is
+    blank for an erasure, of which the hash alone remains, and where nobody
+    knew it when the entry was made.
+    """
 
     workspace: str
     subscriber: str
     reason: SuppressionReason
     at: datetime
     source: str = ""
-    """Who said so: `webhook:<provider>`, `api:<key id>`, `link`."""
+    """Who said so: `webhook:<provider>`, `sync:<provider>`, `import:<job>`, `api:<key id>`, `link`.
+
+    What is after the colon says which one."""
+    address: str = ""
+
+    def is_of(self, reason: SuppressionReason | None, source: str) -> bool:
+        """Whether a listing by `reason` and `source` has it; None and blank leave open."""
+        said = source in {"", self.source, self.source.partition(":")[0]}
+        return said and reason in {None, self.reason}
 
 
 @dataclass(frozen=True, slots=True)

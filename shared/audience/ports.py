@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.audience.model import MailingList, Subscriber, Suppression
+from shared.audience.model import MailingList, Subscriber, Suppression, SuppressionReason
 from shared.paging import Page
 
 SHARDS = 16
@@ -139,8 +139,25 @@ class SuppressionStore(Protocol):
         """Adds an entry; a graver reason that is there already stays."""
         ...
 
-    def remove(self, workspace: str, subscriber_id: str) -> None:
-        """Removes an entry; removing one that is gone changes nothing."""
+    def remove(
+        self, workspace: str, subscriber_id: str, *, only: SuppressionReason | None = None
+    ) -> bool:
+        """Removes an entry; False if it is there with another reason than `only`."""
+        ...
+
+    def page(
+        self,
+        workspace: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        reason: SuppressionReason | None = None,
+        source: str = "",
+    ) -> Page[Suppression]:
+        """Entries by shard and id. `source` is a whole source or what is before its colon.
+
+        With a filter a page may be short, or empty, and not be the last.
+        """
         ...
 
 

@@ -25,11 +25,12 @@ from dataclasses import replace
 
 from shared.audience.addresses import normalise
 from shared.audience.consent import FOLLOWS_PERSON, ConsentService
-from shared.audience.model import ListState, Subscriber
+from shared.audience.model import ListState, Subscriber, SuppressionReason
 from shared.audience.moving_states import move_state
 from shared.audience.ports import MembershipStore, MxLookup, SubscriberStore, SuppressionStore
 from shared.audience.quality import AddressQuality
 from shared.audience.settings import AudienceSettingsStore
+from shared.audience.suppressions.everywhere import EverywhereList
 from shared.audience.writes import rewrite
 from shared.clock import Clock
 from shared.engagement import PersonStateStore
@@ -51,6 +52,7 @@ class AddressChanges:
         engagement: PersonStateStore,
         settings: AudienceSettingsStore,
         mx: MxLookup,
+        everywhere: EverywhereList,
         ids: SubscriberIds,
         clock: Clock,
     ) -> None:
@@ -60,6 +62,7 @@ class AddressChanges:
         self._engagement = engagement
         self._settings = settings
         self._mx = mx
+        self._everywhere = everywhere
         self._ids = ids
         self._clock = clock
         self._consent = ConsentService(subscribers, memberships, suppressions, clock)
@@ -90,7 +93,8 @@ class AddressChanges:
         hidden = self._hide(old, new_id)
         for list_id in _joined(hidden):
             self._memberships.add(workspace, list_id, [new_id])
-        self._carry_suppression(hidden, new_id)
+        self._everywhere.adopt(workspace, {new_id: address})
+        self._carry_suppression(hidden, new_id, address)
         moved = self._write(hidden, taken, new_id, address, quality)
         move_state(self._engagement, workspace, hidden.id, new_id)
         self._empty(hidden)
@@ -117,10 +121,11 @@ class AddressChanges:
             known=old,
         )
 
-    def _carry_suppression(self, hidden: Subscriber, new_id: str) -> None:
+    def _carry_suppression(self, hidden: Subscriber, new_id: str, address: str) -> None:
         entry = self._suppressions.get(hidden.workspace, hidden.id)
         if entry and entry.reason in FOLLOWS_PERSON:
-            self._suppressions.put(replace(entry, subscriber=new_id))
+            kept = "" if entry.reason is SuppressionReason.ERASURE else address
+            self._suppressions.put(replace(entry, subscriber=new_id, address=kept))
 
     def _write(
         self,

@@ -27,6 +27,7 @@ from shared.audience.ports import (
 )
 from shared.audience.quality import AddressQuality
 from shared.audience.settings import AudienceSettingsStore
+from shared.audience.suppressions.everywhere import EverywhereList
 from shared.audience.writes import former_ids, present_id, rewrite
 from shared.clock import Clock, to_iso
 from shared.errors import (
@@ -80,6 +81,7 @@ class SubscriberService:
         lists: ListStore,
         settings: AudienceSettingsStore,
         mx: MxLookup,
+        everywhere: EverywhereList,
         ids: SubscriberIds,
         clock: Clock,
         jobs: JobStore,
@@ -91,6 +93,7 @@ class SubscriberService:
         self._lists = lists
         self._settings = settings
         self._mx = mx
+        self._everywhere = everywhere
         self._ids = ids
         self._clock = clock
         self._jobs = jobs
@@ -350,6 +353,7 @@ class SubscriberService:
     def _add(self, person: Subscriber) -> Subscriber:
         for list_id in person.lists:
             self._memberships.add(person.workspace, list_id, [person.id])
+        self._everywhere.adopt(person.workspace, {person.id: person.address})
         try:
             stored = self._subscribers.put(person)
         except StaleWrite as error:

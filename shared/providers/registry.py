@@ -79,10 +79,10 @@ def _sender(
 ) -> EmailSender:
     match provider:
         case SendGridProvider():
-            key = _field(provider, secret_of(provider), "api_key")
+            key = secret_field(provider, secret_of(provider), "api_key")
             return SendGridSender(provider, key, _transport(provider, provider.base_url, pool_size))
         case PostmarkProvider():
-            token = _field(provider, secret_of(provider), "server_token")
+            token = secret_field(provider, secret_of(provider), "server_token")
             return PostmarkSender(
                 provider, token, _transport(provider, provider.base_url, pool_size)
             )
@@ -102,7 +102,7 @@ def _search(
         pool_size=1,
     )
     return PostmarkSearch(
-        provider, lambda: _field(provider, secret_of(provider), "server_token"), transport
+        provider, lambda: secret_field(provider, secret_of(provider), "server_token"), transport
     )
 
 
@@ -115,9 +115,10 @@ def _transport(provider: Provider, base_url: str, pool_size: int) -> Transport:
     )
 
 
-def _field(
+def secret_field(
     provider: SendGridProvider | PostmarkProvider, secret: Mapping[str, str], name: str
 ) -> str:
+    """One field of a provider's secret. Raises ConfigurationError if it is not usable."""
     value = secret.get(name, "").strip()
     if not value or not value.isascii() or not value.isprintable():
         raise ConfigurationError(

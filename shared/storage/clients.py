@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from shared.config import Settings
+from shared.config import SesProvider, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
@@ -64,6 +65,22 @@ class Clients:
         """For the secrets."""
         return self.session.client(
             "secretsmanager", endpoint_url=self._endpoint_url, config=self.config
+        )
+
+    def sesv2(self, provider: SesProvider) -> SESV2Client:
+        """For an account's suppression list. Who calls it tries again by itself."""
+        config = self.config.merge(
+            Config(
+                connect_timeout=provider.connect_timeout_s,
+                read_timeout=provider.read_timeout_s,
+                retries={"total_max_attempts": 1},
+            )
+        )
+        return self.session.client(
+            "sesv2",
+            region_name=provider.region,
+            endpoint_url=provider.base_url or None,
+            config=config,
         )
 
     @property

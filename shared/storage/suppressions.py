@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pynamodb.attributes import UnicodeAttribute
 
-from shared.audience.model import Suppression, SuppressionReason
+from shared.audience.model import GRAVEST_FIRST, Suppression, SuppressionReason
 from shared.clock import from_iso, to_iso
-from shared.storage.shards import key_of, keys_of, partition, shard_of
+from shared.paging import Page, cut_matching
+from shared.storage.shards import key_of, keys_of, partition, shard_of, shards_from
 from shared.storage.tables import TidepostModel
 
-GRAVEST_FIRST = (
-    SuppressionReason.ERASURE,
-    SuppressionReason.COMPLAINT,
-    SuppressionReason.HARD_BOUNCE,
-    SuppressionReason.MANUAL,
-    SuppressionReason.UNSUBSCRIBED,
-)
+MOST_LOOKED_AT = 5000
+"""Entries that one page looks at for a filter: some 200 read units."""
+
+_PAGE_SIZE = 1000
 
 
 class SuppressionItem(TidepostModel):
@@ -28,6 +26,7 @@ class SuppressionItem(TidepostModel):
     reason = UnicodeAttribute()
     at = UnicodeAttribute()
     source = UnicodeAttribute()
+    address = UnicodeAttribute(null=True)
 
 
 class DynamoSuppressions:
@@ -54,12 +53,45 @@ class DynamoSuppressions:
             reason=suppression.reason.value,
             at=to_iso(suppression.at),
             source=suppression.source,
+            address=suppression.address or None,
         ).put(SuppressionItem.pk.does_not_exist() | SuppressionItem.reason.is_in(*not_graver))
 
-    def remove(self, workspace: str, subscriber_id: str) -> None:
+    def remove(
+        self, workspace: str, subscriber_id: str, *, only: SuppressionReason | None = None
+    ) -> bool:
         """As the port says."""
-        if key := key_of(workspace, subscriber_id):
-            SuppressionItem(*key).discard()
+        key = key_of(workspace, subscriber_id)
+        if key is None:
+            return True
+        same = SuppressionItem.reason == only.value if only else None
+        gone = SuppressionItem.pk.does_not_exist()
+        return SuppressionItem(*key).discard(None if same is None else gone | same)
+
+    def page(
+        self,
+        workspace: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        reason: SuppressionReason | None = None,
+        source: str = "",
+    ) -> Page[Suppression]:
+        """As the port says; consistent."""
+        filtered = reason is not None or bool(source)
+        return cut_matching(
+            _entries(workspace, cursor, _PAGE_SIZE if filtered else limit + 1),
+            limit,
+            lambda entry: entry.subscriber,
+            matches=lambda entry: entry.is_of(reason, source),
+            most=MOST_LOOKED_AT,
+        )
+
+
+def _entries(workspace: str, cursor: str | None, page_size: int) -> Iterator[Suppression]:
+    for shard, after in shards_from(cursor):
+        where = SuppressionItem.sk > after if after else None
+        for item in SuppressionItem.select(partition(workspace, shard), where, page_size=page_size):
+            yield _read(workspace, item)
 
 
 def _read(workspace: str, item: SuppressionItem) -> Suppression:
@@ -69,4 +101,5 @@ def _read(workspace: str, item: SuppressionItem) -> Suppression:
         reason=SuppressionReason(item.reason),
         at=from_iso(item.at),
         source=item.source,
+        address=item.address or "",
     )

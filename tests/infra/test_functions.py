@@ -163,7 +163,10 @@ def test_the_clocks(prod: Synthesis) -> None:
         rule["ScheduleExpression"]: rule["Targets"][0]
         for rule in prod.properties("AWS::Events::Rule")
     }
-    assert set(rules) == {"rate(1 minute)", "cron(10 0 * * ? *)"}
+    assert set(rules) == {"rate(1 minute)", "cron(10 0 * * ? *)", "cron(20 1 * * ? *)"}
+    sync = rules["cron(20 1 * * ? *)"]
+    assert prod.text(sync["Arn"]) == "tidepost-prod-jobs"
+    assert json.loads(sync["Input"]) == {"command": "sync_suppressions"}
     minute = rules["rate(1 minute)"]
     assert prod.text(minute["Arn"]) == "tidepost-prod-scheduler"
     assert minute["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}

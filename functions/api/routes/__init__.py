@@ -18,12 +18,16 @@ from functions.api.routes.settings import settings
 from functions.api.routes.settlements import settlements
 from functions.api.routes.snapshots import snapshots
 from functions.api.routes.subscribers import subscribers
+from functions.api.routes.suppression_files import suppression_files
+from functions.api.routes.suppressions import suppressions
 from functions.api.routes.templates import templates
 
 NOUNS = (
     subscribers,
     imports,
     exports,
+    suppressions,
+    suppression_files,
     addresses,
     lists,
     segments,

@@ -13,8 +13,9 @@ from functions.api.endpoints import Endpoints
 from functions.api.schema import Answer, Body, Cursor, Instant, Limit, PageAnswer
 from functions.api.visit import CurrentCall
 from shared.access.model import AuditAction, Scope
+from shared.audience.import_jobs import MAX_UPLOAD_BYTES
 from shared.audience.importers.pinpoint_segments import translate
-from shared.audience.importing import MAX_UPLOAD_BYTES, ImportOptions, ImportService
+from shared.audience.importing import ImportOptions, ImportService
 from shared.audience.merging import MergePolicy
 from shared.audience.rows import FileFormat, Product
 from shared.jobs import Job, JobState

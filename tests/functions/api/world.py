@@ -23,6 +23,7 @@ from shared.access.model import Scope
 from shared.access.senders import SenderBinding
 from shared.access.workspaces import WorkspaceService
 from shared.audience.address_check import AddressService
+from shared.audience.consent import ConsentService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
@@ -33,6 +34,11 @@ from shared.audience.segments.snapshots import SnapshotService
 from shared.audience.segments.walking import AudienceWalk
 from shared.audience.service import SubscriberService
 from shared.audience.settings import AudienceSettingsService
+from shared.audience.suppressions.everywhere import EverywhereList
+from shared.audience.suppressions.exporting import SuppressionExports
+from shared.audience.suppressions.importing import SuppressionImports
+from shared.audience.suppressions.service import SuppressionService
+from shared.audience.suppressions.syncing import SyncService
 from shared.content.service import TemplateService
 from shared.delivery.assigning import Assigner
 from shared.delivery.bands import Bands
@@ -65,6 +71,7 @@ from tests.fakes import (
     FakeHealth,
     FakeJobQueue,
     FakeJobs,
+    FakeKnownAddresses,
     FakeLedger,
     FakeLists,
     FakeMemberships,
@@ -153,6 +160,7 @@ class World:
         self.memberships = FakeMemberships()
         self.person_states = FakePersonStates()
         self.suppressions = FakeSuppressions()
+        self.known = FakeKnownAddresses()
         self.audience_settings = FakeAudienceSettings()
         self.mx = FakeMx()
         self.segments = FakeSegments()
@@ -252,6 +260,7 @@ class World:
     def _services(self, answers: BasePersistenceLayer) -> Services:
         ids = Ids(self.clock, seeded_bytes())
         subscriber_ids = SubscriberIds(b"subscriber-id-key")
+        everywhere = EverywhereList(self.known, self.suppressions, subscriber_ids)
         message_ids = MessageIds(b"message-id-key")
         lists, templates, ledger = FakeLists(), FakeTemplates(), self.ledger
         walk = AudienceWalk(self.memberships, self.subscribers, self.person_states)
@@ -276,6 +285,7 @@ class World:
                 lists=lists,
                 settings=self.audience_settings,
                 mx=self.mx,
+                everywhere=everywhere,
                 ids=subscriber_ids,
                 clock=self.clock,
                 jobs=self.jobs,
@@ -289,9 +299,40 @@ class World:
                 engagement=self.person_states,
                 settings=self.audience_settings,
                 mx=self.mx,
+                everywhere=everywhere,
                 ids=subscriber_ids,
                 clock=self.clock,
             ),
+            suppressions=SuppressionService(
+                suppressions=self.suppressions,
+                subscribers=self.subscribers,
+                consent=ConsentService(
+                    self.subscribers, self.memberships, self.suppressions, self.clock
+                ),
+                everywhere=everywhere,
+                jobs=self.jobs,
+                job_queue=self.job_queue,
+                ids=subscriber_ids,
+                resource_ids=ids,
+                clock=self.clock,
+            ),
+            suppression_imports=SuppressionImports(
+                blobs=self.blobs,
+                jobs=self.jobs,
+                job_queue=self.job_queue,
+                resource_ids=ids,
+                clock=self.clock,
+                random_bytes=seeded_bytes(8),
+            ),
+            suppression_exports=SuppressionExports(
+                blobs=self.blobs,
+                jobs=self.jobs,
+                job_queue=self.job_queue,
+                resource_ids=ids,
+                clock=self.clock,
+                random_bytes=seeded_bytes(9),
+            ),
+            suppression_sync=SyncService(self.jobs, self.job_queue, ids, self.clock),
             addresses=AddressService(self.audience_settings, self.mx),
             audience_settings=AudienceSettingsService(self.audience_settings),
             lists=ListService(lists, ids, self.clock),

@@ -15,6 +15,7 @@ from functions.jobs.wiring import Services
 from shared.access.audit import AuditTrail
 from shared.access.keys import ApiKeyService
 from shared.access.workspaces import OperatorCommands, WorkspaceService
+from shared.audience.suppressions.syncing import SyncService
 from shared.delivery.breaker import Breaker, BreakerState
 from shared.delivery.health import Health
 from shared.delivery.monitoring import HealthMonitor
@@ -64,6 +65,7 @@ class Office:
                 AuditTrail(fakes.FakeAuditLog(), ids, self.clock),
             ),
             SwitchService(self.switches, self.clock),
+            SyncService(self.jobs, self.queue, ids, self.clock),
             HealthMonitor(self.health, self.clock, random.Random(1)),  # noqa: S311  # jitter
             job_of,
             self.clock,

@@ -10,6 +10,7 @@ from local.sandbox.behaviour import Behaviour, Document, Fault
 from local.sandbox.happenings import draw
 from local.sandbox.mailbox import Kind, Mailbox, Message, campaign_of
 from local.sandbox.substitution import Part
+from local.sandbox.suppressions import SuppressionLists
 from shared.errors import ConfigurationError
 from shared.ids import MessageIds, MessageRef
 
@@ -170,7 +171,7 @@ def test_duplicates_are_repeated_ids_and_people_reached_twice_by_a_campaign() ->
     def own_id(campaign_id: str, index: int) -> dict[str, str]:
         return {"tidepost_id": ids.make(MessageRef(workspace, campaign_id, 0, index))}
 
-    mailbox = Mailbox(_Clock())
+    mailbox = Mailbox(_Clock(), SuppressionLists(Behaviour(), _Clock()))
     mailbox.accept([message(1, custom=own_id(campaign, 1)), message(2, custom=own_id(campaign, 2))])
     mailbox.accept([message(1, custom=own_id(other, 1)), message(3, custom={})])
     assert mailbox.stats()["duplicates"] == 0

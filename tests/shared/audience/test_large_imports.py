@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.audience import import_files, import_reading, mail_domains
+from shared.audience import import_files, import_people, import_reading, mail_domains
 from shared.audience.importing import ImportOptions
 from shared.audience.model import ListState, SuppressionReason
 from shared.audience.rows import FileFormat
@@ -109,7 +109,7 @@ def test_steps_of_any_size_packed_or_not_give_the_same(
         (b"name,mail\nAnn,ann@example.com\n", "no column named email"),
         (b'email,name\nann@example.com,"Ann\n', "not valid CSV"),
         ((PEOPLE + "caf\xe9@example.com\n").encode("latin-1"), "is not UTF-8"),
-        (b"\n \n", "no subscribers"),
+        (b"\n \n", "holds no rows"),
     ],
 )
 def test_a_file_that_cannot_be_read_fails_the_job_and_changes_nobody(
@@ -185,7 +185,7 @@ def test_each_domain_of_a_step_is_asked_for_once(action: QualityAction) -> None:
 def test_a_step_ends_when_it_has_met_as_many_domains_as_may_be_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(import_reading, "DOMAINS_PER_STEP", 3)
+    monkeypatch.setattr(import_people, "DOMAINS_PER_STEP", 3)
     world = World()
     world.settings.save(world.ws, AudienceSettings(no_mx=QualityAction.FLAG))
     job = world.open_import(b"email\n" + b"".join(b"p@d%d.example\n" % n for n in range(7)))

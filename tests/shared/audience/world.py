@@ -23,6 +23,7 @@ from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.model import Source
 from shared.audience.segments.walking import AudienceWalk
 from shared.audience.service import SubscriberDraft, SubscriberService
+from shared.audience.suppressions.everywhere import EverywhereList
 from shared.ids import Ids, SubscriberIds
 from shared.jobs import Job, JobState
 from tests.fakes import (
@@ -31,6 +32,7 @@ from tests.fakes import (
     FakeClock,
     FakeJobQueue,
     FakeJobs,
+    FakeKnownAddresses,
     FakeLists,
     FakeMemberships,
     FakeMx,
@@ -66,6 +68,8 @@ class World:
         self.consent = ConsentService(
             self.subscribers, self.memberships, self.suppressions, self.clock
         )
+        self.known = FakeKnownAddresses()
+        self.everywhere = EverywhereList(self.known, self.suppressions, self.ids)
         self.service = SubscriberService(
             subscribers=self.subscribers,
             memberships=self.memberships,
@@ -73,6 +77,7 @@ class World:
             lists=self.list_store,
             settings=self.settings,
             mx=self.mx,
+            everywhere=self.everywhere,
             ids=self.ids,
             clock=self.clock,
             jobs=self.jobs,
@@ -93,6 +98,7 @@ class World:
             subscribers=self.subscribers,
             memberships=self.memberships,
             suppressions=self.suppressions,
+            everywhere=self.everywhere,
             lists=self.list_store,
             settings=self.settings,
             blobs=self.blobs,
@@ -131,6 +137,7 @@ class World:
             engagement=self.engagement,
             settings=self.settings,
             mx=self.mx,
+            everywhere=self.everywhere,
             ids=self.ids,
             clock=self.clock,
         )
