@@ -312,8 +312,12 @@ class FakeSuppressions:
         if stored is None or self._rank(suppression.reason) <= self._rank(stored.reason):
             self.entries[key] = suppression
 
-    def remove(self, workspace: str, subscriber_id: str) -> None:
-        self.entries.pop((workspace, subscriber_id), None)
+    def remove(
+        self, workspace: str, subscriber_id: str, *, only: SuppressionReason | None = None
+    ) -> None:
+        stored = self.entries.get((workspace, subscriber_id))
+        if stored and only in (None, stored.reason):
+            del self.entries[workspace, subscriber_id]
 
     def _rank(self, reason: SuppressionReason) -> int:
         return self._gravest_first.index(reason.value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.audience.model import MailingList, Subscriber, Suppression
+from shared.audience.model import MailingList, Subscriber, Suppression, SuppressionReason
 from shared.paging import Page
 
 SHARDS = 16
@@ -130,8 +130,10 @@ class SuppressionStore(Protocol):
         """Adds an entry; a graver reason that is there already stays."""
         ...
 
-    def remove(self, workspace: str, subscriber_id: str) -> None:
-        """Removes an entry; removing one that is gone changes nothing."""
+    def remove(
+        self, workspace: str, subscriber_id: str, *, only: SuppressionReason | None = None
+    ) -> None:
+        """Removes an entry, with `only` if that is its reason; one that is gone is fine."""
         ...
 
 

@@ -56,10 +56,12 @@ class DynamoSuppressions:
             source=suppression.source,
         ).put(SuppressionItem.pk.does_not_exist() | SuppressionItem.reason.is_in(*not_graver))
 
-    def remove(self, workspace: str, subscriber_id: str) -> None:
+    def remove(
+        self, workspace: str, subscriber_id: str, *, only: SuppressionReason | None = None
+    ) -> None:
         """As the port says."""
         if key := key_of(workspace, subscriber_id):
-            SuppressionItem(*key).discard()
+            SuppressionItem(*key).discard(SuppressionItem.reason == only.value if only else None)
 
 
 def _read(workspace: str, item: SuppressionItem) -> Suppression:
