@@ -93,9 +93,6 @@ class ConsentService:
             StaleWrite: try again.
         """
         subscriber_id = present_id(self._subscribers, workspace, subscriber_id)
-        person = self._subscribers.get(workspace, subscriber_id)
-        if list_id in person.lists:
-            return person
         self._memberships.add(workspace, list_id, [subscriber_id])
         return self._set(workspace, subscriber_id, list_id, ListState.PENDING, circumstances)
 
@@ -254,10 +251,15 @@ class ConsentService:
         state: ListState,
         circumstances: Circumstances | None,  # noqa: ARG002  # for the records of consent
     ) -> Subscriber:
-        """Sets the state on one list or, with None, on every list of the person."""
+        """Sets the state on one list or, with None, on every list of the person.
+
+        Pending is only who was nothing before.
+        """
 
         def change(person: Subscriber) -> Subscriber:
-            named = person.lists if list_id is None else [list_id]
+            named = list(person.lists) if list_id is None else [list_id]
+            if state is ListState.PENDING:
+                named = [one for one in named if one not in person.lists]
             lists = {**person.lists, **dict.fromkeys(named, state)}
             if lists == person.lists:
                 return person
