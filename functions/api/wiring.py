@@ -15,9 +15,12 @@ from shared.access.domains import SenderDomainService
 from shared.access.keys import ApiKeyService
 from shared.access.senders import SenderBinding
 from shared.audience.address_check import AddressService
+from shared.audience.consent import ConsentService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
+from shared.audience.opt_in import OptInService
+from shared.audience.page_settings import PageSettingsService
 from shared.audience.readdressing import AddressChanges
 from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.service import SegmentService
@@ -25,17 +28,19 @@ from shared.audience.segments.snapshots import SnapshotService
 from shared.audience.segments.walking import AudienceWalk
 from shared.audience.service import SubscriberService
 from shared.audience.settings import AudienceSettingsService
+from shared.audience.texts import read_languages
 from shared.clock import SystemClock
 from shared.config import Settings
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
+from shared.delivery.confirmation_mail import ConfirmationMails
 from shared.delivery.messages import MessageService
 from shared.delivery.recipients import RecipientListing
 from shared.delivery.retrying import RetryService
 from shared.delivery.settings import SettingsService
 from shared.delivery.settling_by_hand import HandSettler
 from shared.delivery.switches import SwitchService
-from shared.ids import Ids, MessageIds, SubscriberIds
+from shared.ids import Ids, LinkKeys, MessageIds, SubscriberIds
 from shared.providers.registry import candidates
 from shared.storage import tables
 from shared.storage.api_keys import DynamoApiKeys
@@ -52,12 +57,14 @@ from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
+from shared.storage.page_settings import DynamoPageSettings
 from shared.storage.parameters import ParameterReader
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue
 from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.sender_domains import DynamoSenderDomains
 from shared.storage.settings import DynamoSettings
+from shared.storage.signups import DynamoAsked
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 from shared.storage.switches import DynamoSwitches
@@ -100,35 +107,53 @@ def _services(settings: Settings, clients: Clients) -> Services:
     job_queue = SqsJobQueue(clients.sqs, settings.jobs_queue_url)
     blobs = S3Blobs(clients.s3, settings.files_bucket)
     sender_domains, workspace_settings = DynamoSenderDomains(), DynamoSettings()
-    audience_settings, dns_servers = DynamoAudienceSettings(), parameters.deployment().dns_servers
-    mx = DnsMx(dns_servers)
+    audience_settings, page_settings = DynamoAudienceSettings(), DynamoPageSettings()
+    deployment = parameters.deployment()
+    mx = DnsMx(deployment.dns_servers)
     senders = SenderBinding(sender_domains)
     domains = SenderDomainService(
         sender_domains,
-        DnsTxt(dns_servers),
+        DnsTxt(deployment.dns_servers),
         ids,
         clock,
         os.urandom,
     )
+    people = SubscriberService(
+        subscribers=DynamoSubscribers(),
+        memberships=memberships,
+        suppressions=DynamoSuppressions(),
+        lists=lists,
+        settings=audience_settings,
+        mx=mx,
+        ids=subscriber_ids,
+        clock=clock,
+        jobs=jobs,
+        job_queue=job_queue,
+        resource_ids=ids,
+    )
+    messages = MessageService(
+        ledger=ledger,
+        queue=SqsChunkQueue(clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url),
+        due=DynamoDue(),
+        engagements=engagements,
+        templates=templates,
+        blobs=blobs,
+        candidates=lambda: candidates(parameters.providers()),
+        sender_check=senders,
+        message_ids=message_ids,
+        subscriber_ids=subscriber_ids,
+        ids=ids,
+        clock=clock,
+    )
+    languages = read_languages()
+    consent = ConsentService(DynamoSubscribers(), memberships, DynamoSuppressions(), clock)
     return Services(
         stage=settings.stage,
         clock=clock,
         audit=AuditTrail(DynamoAuditLog(), ids, clock),
         keys=ApiKeyService(DynamoApiKeys(), ids, clock, os.urandom),
         domains=domains,
-        subscribers=SubscriberService(
-            subscribers=DynamoSubscribers(),
-            memberships=memberships,
-            suppressions=DynamoSuppressions(),
-            lists=lists,
-            settings=audience_settings,
-            mx=mx,
-            ids=subscriber_ids,
-            clock=clock,
-            jobs=jobs,
-            job_queue=job_queue,
-            resource_ids=ids,
-        ),
+        subscribers=people,
         address_changes=AddressChanges(
             subscribers=DynamoSubscribers(),
             memberships=memberships,
@@ -141,6 +166,19 @@ def _services(settings: Settings, clients: Clients) -> Services:
         addresses=AddressService(audience_settings, mx),
         audience_settings=AudienceSettingsService(audience_settings),
         lists=ListService(lists, ids, clock),
+        opt_in=OptInService(
+            people=people,
+            consent=consent,
+            lists=lists,
+            asked=DynamoAsked(),
+            pages=page_settings,
+            mailer=ConfirmationMails(messages, languages),
+            keys=LinkKeys(*parameters.link_keys()),
+            languages=languages,
+            public_url=deployment.public_url,
+            clock=clock,
+        ),
+        page_settings=PageSettingsService(page_settings, languages),
         segments=SegmentService(segments=segments, lists=lists, walk=walk, ids=ids, clock=clock),
         snapshots=SnapshotService(
             segments=segments,
@@ -197,22 +235,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
         hand_settler=HandSettler(ledger, message_ids),
         settings=SettingsService(workspace_settings),
         switches=SwitchService(DynamoSwitches(), clock),
-        messages=MessageService(
-            ledger=ledger,
-            queue=SqsChunkQueue(
-                clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url
-            ),
-            due=DynamoDue(),
-            engagements=engagements,
-            templates=templates,
-            blobs=blobs,
-            candidates=lambda: candidates(parameters.providers()),
-            sender_check=senders,
-            message_ids=message_ids,
-            subscriber_ids=subscriber_ids,
-            ids=ids,
-            clock=clock,
-        ),
+        messages=messages,
         engagements=engagements,
         message_ids=message_ids,
         answers=_answers(settings, clients),

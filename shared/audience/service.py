@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from shared.audience.addresses import normalise
+from shared.audience.circumstances import Circumstances
 from shared.audience.consent import ConsentService
 from shared.audience.fields import Fields, read_fields, size_problems
 from shared.audience.lists import joining, named_lists
@@ -271,14 +272,29 @@ class SubscriberService:
             members.cursor,
         )
 
-    def subscribe(self, workspace: str, subscriber_id: str, list_id: str) -> Subscriber:
+    def subscribe(
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> Subscriber:
         """Puts the person on a list, see `ConsentService.subscribe`. Raises NotFound."""
         self._subscribers.get(workspace, subscriber_id)
         self._lists.get(workspace, list_id)
-        return self._consent.subscribe(workspace, subscriber_id, list_id)
+        return self._consent.subscribe(
+            workspace, subscriber_id, list_id, circumstances=circumstances
+        )
 
     def unsubscribe(
-        self, workspace: str, subscriber_id: str, list_id: str | None, *, source: str
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str | None,
+        *,
+        source: str,
+        circumstances: Circumstances | None = None,
     ) -> Subscriber:
         """Takes the person off one list or everything, see `ConsentService.unsubscribe`.
 
@@ -289,7 +305,9 @@ class SubscriberService:
         if list_id is not None:
             self._lists.get(workspace, list_id)
         self._subscribers.get(workspace, subscriber_id)
-        person = self._consent.unsubscribe(workspace, subscriber_id, list_id, source=source)
+        person = self._consent.unsubscribe(
+            workspace, subscriber_id, list_id, source=source, circumstances=circumstances
+        )
         if person is None:
             raise NotFound("subscriber", subscriber_id)
         return person

@@ -22,9 +22,12 @@ from shared.access.model import Scope
 from shared.access.senders import SenderBinding
 from shared.access.workspaces import WorkspaceService
 from shared.audience.address_check import AddressService
+from shared.audience.consent import ConsentService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
+from shared.audience.opt_in import OptInService
+from shared.audience.page_settings import PageSettingsService
 from shared.audience.readdressing import AddressChanges
 from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.service import SegmentService
@@ -32,8 +35,10 @@ from shared.audience.segments.snapshots import SnapshotService
 from shared.audience.segments.walking import AudienceWalk
 from shared.audience.service import SubscriberService
 from shared.audience.settings import AudienceSettingsService
+from shared.audience.texts import read_languages
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
+from shared.delivery.confirmation_mail import ConfirmationMails
 from shared.delivery.messages import MessageService
 from shared.delivery.recipients import RecipientListing
 from shared.delivery.retrying import RetryService
@@ -41,10 +46,11 @@ from shared.delivery.routing import Candidate
 from shared.delivery.settings import SettingsService
 from shared.delivery.settling_by_hand import HandSettler
 from shared.delivery.switches import SwitchService
-from shared.ids import Ids, MessageIds, SubscriberIds
+from shared.ids import Ids, LinkKeys, MessageIds, SubscriberIds
 from shared.mail import Capacity
 from tests.fakes import (
     FakeApiKeys,
+    FakeAsked,
     FakeAudienceSettings,
     FakeAuditLog,
     FakeBlobs,
@@ -60,6 +66,7 @@ from tests.fakes import (
     FakeLists,
     FakeMemberships,
     FakeMx,
+    FakePageSettings,
     FakePersonStates,
     FakeSegments,
     FakeSenderDomains,
@@ -143,6 +150,8 @@ class World:
         self.memberships = FakeMemberships()
         self.suppressions = FakeSuppressions()
         self.audience_settings = FakeAudienceSettings()
+        self.page_settings = FakePageSettings()
+        self.asked = FakeAsked()
         self.mx = FakeMx()
         self.segments = FakeSegments()
         self.snapshots = FakeSnapshots()
@@ -238,25 +247,42 @@ class World:
             clock=self.clock,
         )
         domains = SenderDomainService(self.domains, self.txt, ids, self.clock, seeded_bytes(3))
+        people = SubscriberService(
+            subscribers=self.subscribers,
+            memberships=self.memberships,
+            suppressions=self.suppressions,
+            lists=lists,
+            settings=self.audience_settings,
+            mx=self.mx,
+            ids=subscriber_ids,
+            clock=self.clock,
+            jobs=self.jobs,
+            job_queue=self.job_queue,
+            resource_ids=ids,
+        )
+        messages = MessageService(
+            ledger=ledger,
+            queue=self.chunk_queue,
+            due=FakeDue(),
+            engagements=self.engagements,
+            templates=templates,
+            blobs=self.blobs,
+            candidates=lambda: self.candidates,
+            sender_check=SenderBinding(self.domains),
+            message_ids=message_ids,
+            subscriber_ids=subscriber_ids,
+            ids=ids,
+            clock=self.clock,
+        )
+        languages = read_languages()
+        consent = ConsentService(self.subscribers, self.memberships, self.suppressions, self.clock)
         return Services(
             stage="test",
             clock=self.clock,
             audit=AuditTrail(FakeAuditLog(), ids, self.clock),
             keys=ApiKeyService(self.api_keys, ids, self.clock, seeded_bytes(4)),
             domains=domains,
-            subscribers=SubscriberService(
-                subscribers=self.subscribers,
-                memberships=self.memberships,
-                suppressions=self.suppressions,
-                lists=lists,
-                settings=self.audience_settings,
-                mx=self.mx,
-                ids=subscriber_ids,
-                clock=self.clock,
-                jobs=self.jobs,
-                job_queue=self.job_queue,
-                resource_ids=ids,
-            ),
+            subscribers=people,
             address_changes=AddressChanges(
                 subscribers=self.subscribers,
                 memberships=self.memberships,
@@ -269,6 +295,19 @@ class World:
             addresses=AddressService(self.audience_settings, self.mx),
             audience_settings=AudienceSettingsService(self.audience_settings),
             lists=ListService(lists, ids, self.clock),
+            opt_in=OptInService(
+                people=people,
+                consent=consent,
+                lists=lists,
+                asked=self.asked,
+                pages=self.page_settings,
+                mailer=ConfirmationMails(messages, languages),
+                keys=LinkKeys({"k1": b"link key"}, "k1"),
+                languages=languages,
+                public_url="https://mail.example.com",
+                clock=self.clock,
+            ),
+            page_settings=PageSettingsService(self.page_settings, languages),
             segments=SegmentService(
                 segments=self.segments, lists=lists, walk=walk, ids=ids, clock=self.clock
             ),
@@ -327,20 +366,7 @@ class World:
             hand_settler=HandSettler(ledger, message_ids),
             settings=SettingsService(self.settings),
             switches=SwitchService(self.switches, self.clock),
-            messages=MessageService(
-                ledger=ledger,
-                queue=self.chunk_queue,
-                due=FakeDue(),
-                engagements=self.engagements,
-                templates=templates,
-                blobs=self.blobs,
-                candidates=lambda: self.candidates,
-                sender_check=SenderBinding(self.domains),
-                message_ids=message_ids,
-                subscriber_ids=subscriber_ids,
-                ids=ids,
-                clock=self.clock,
-            ),
+            messages=messages,
             engagements=self.engagements,
             message_ids=message_ids,
             answers=answers,
