@@ -11,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 TABLES: Mapping[str, Mapping[str, str]] = {
-    "workspaces": {"api": "RWD", "jobs": "RW", "scheduler": "R", "dispatcher": "R"},
+    "workspaces": {
+        "api": "RWD",
+        "jobs": "RW",
+        "scheduler": "R",
+        "dispatcher": "R",
+        "public": "R",
+    },
     "api-keys": {"api": "RW", "jobs": "W"},
     "subscribers": {
         "api": "RW",
@@ -26,8 +32,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "jobs": "RW",
         "dispatcher": "R",
         "aggregator": "RW",
-        "public": "RW",
+        "public": "RWD",
     },
+    "signups": {"api": "RW", "public": "RW"},
     "campaigns": {"api": "RW", "jobs": "RW", "scheduler": "RW", "dispatcher": "RW"},
     "ledger": {
         "api": "RW",
@@ -35,8 +42,15 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "scheduler": "RW",
         "dispatcher": "RW",
         "webhooks": "R",
+        "public": "RW",
     },
-    "due": {"api": "WB", "jobs": "WB", "scheduler": "RWDB", "dispatcher": "WB"},
+    "due": {
+        "api": "WB",
+        "jobs": "WB",
+        "scheduler": "RWDB",
+        "dispatcher": "WB",
+        "public": "WB",
+    },
     "rates": {"api": "R", "scheduler": "R", "dispatcher": "RW", "warming_cron": "RW"},
     "engagements": {"api": "R", "jobs": "Q", "scheduler": "R", "webhooks": "WB"},
     "counters": {"api": "R", "scheduler": "R", "aggregator": "RWB"},
@@ -56,6 +70,7 @@ SENDS: Mapping[str, tuple[str, ...]] = {
     "jobs": ("bulk", "jobs"),
     "scheduler": ("bulk", "transactional", "jobs"),
     "dispatcher": ("bulk", "transactional"),
+    "public": ("transactional",),
 }
 
 CONSUMES: Mapping[str, tuple[str, ...]] = {
@@ -73,11 +88,11 @@ FILES: tuple[str, ...] = ("api", "jobs")
 MESSAGE_FILES: tuple[str, ...] = ("dispatcher",)
 
 SECRETS: Mapping[str, tuple[str, ...]] = {
-    "api": ("subscriber-id-key", "message-id-key"),
+    "api": ("subscriber-id-key", "message-id-key", "link-keys"),
     "jobs": ("subscriber-id-key",),
     "dispatcher": ("message-id-key", "link-keys"),
     "webhooks": ("message-id-key",),
-    "public": ("link-keys",),
+    "public": ("subscriber-id-key", "message-id-key", "link-keys"),
 }
 
 PROVIDER_SECRETS: tuple[str, ...] = ("dispatcher", "webhooks")
@@ -88,6 +103,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "scheduler": ("providers",),
     "dispatcher": ("providers", "deployment", "warming_schedule"),
     "webhooks": ("providers",),
+    "public": ("deployment", "providers"),
     "warming_cron": ("providers", "deployment", "warming_schedule"),
 }
 
