@@ -51,7 +51,14 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "dispatcher": "WB",
         "public": "WB",
     },
-    "rates": {"api": "R", "scheduler": "R", "dispatcher": "RW", "warming_cron": "RW"},
+    "rates": {
+        "api": "R",
+        "jobs": "RW",
+        "scheduler": "R",
+        "dispatcher": "RW",
+        "aggregator": "W",
+        "warming_cron": "RW",
+    },
     "engagements": {"api": "R", "jobs": "Q", "scheduler": "R", "webhooks": "WB"},
     "counters": {"api": "R", "scheduler": "R", "aggregator": "RWB"},
     "jobs": {"api": "RW", "jobs": "RW", "scheduler": "R"},
@@ -90,18 +97,19 @@ MESSAGE_FILES: tuple[str, ...] = ("dispatcher",)
 SECRETS: Mapping[str, tuple[str, ...]] = {
     "api": ("subscriber-id-key", "message-id-key", "link-keys"),
     "jobs": ("subscriber-id-key",),
+    "scheduler": ("message-id-key",),
     "dispatcher": ("message-id-key", "link-keys"),
     "webhooks": ("message-id-key",),
     "public": ("subscriber-id-key", "message-id-key", "link-keys"),
 }
 
-PROVIDER_SECRETS: tuple[str, ...] = ("dispatcher", "webhooks")
+PROVIDER_SECRETS: tuple[str, ...] = ("scheduler", "dispatcher", "webhooks")
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "api": ("deployment", "providers"),
+    "api": ("deployment", "providers", "delivery_rules"),
     "jobs": ("providers",),
-    "scheduler": ("providers",),
-    "dispatcher": ("providers", "deployment", "warming_schedule"),
+    "scheduler": ("providers", "deployment"),
+    "dispatcher": ("providers", "deployment", "delivery_rules"),
     "webhooks": ("providers",),
     "public": ("deployment", "providers"),
     "warming_cron": ("providers", "deployment", "warming_schedule"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,9 +18,11 @@ from shared.audience.consent import ConsentService
 from shared.clock import SystemClock
 from shared.config import Settings
 from shared.delivery.consequences import Consequences
+from shared.delivery.monitoring import HealthMonitor
 from shared.storage import tables
 from shared.storage.counters import DynamoCounters
 from shared.storage.engagements import engagement_of
+from shared.storage.health import DynamoHealth
 from shared.storage.memberships import DynamoMemberships
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.subscribers import DynamoSubscribers
@@ -45,8 +48,9 @@ def services() -> Services:
     consent = ConsentService(
         DynamoSubscribers(), DynamoMemberships(), DynamoSuppressions(), SystemClock()
     )
+    monitor = HealthMonitor(DynamoHealth(), SystemClock(), random.Random())  # noqa: S311  # jitter
     return Services(
-        Aggregator(DynamoCounters(), Consequences(consent)),
+        Aggregator(DynamoCounters(), Consequences(consent), monitor),
         PersonStates(DynamoPersonStates(), SystemClock()),
         engagement_of,
         Logger(service="aggregator"),

@@ -24,6 +24,7 @@ from shared.audience.settings import AudienceSettingsService
 from shared.clock import Clock
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
+from shared.delivery.explaining import RoutingService
 from shared.delivery.messages import MessageService
 from shared.delivery.recipients import RecipientListing
 from shared.delivery.retrying import RetryService
@@ -63,6 +64,7 @@ class Services:
     hand_settler: HandSettler
     settings: SettingsService
     switches: SwitchService
+    routing: RoutingService
     engagements: EngagementStore
     message_ids: MessageIds
     answers: BasePersistenceLayer

@@ -47,9 +47,11 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
 
     - `{"command": "first_key", "workspace": <name>}`
     - `{"command": "kill_switch", "on": <bool>, "reason": <text>}`: `on` stops all sending
+    - `{"command": "restore_provider", "provider": <name>}`: what took it out is in order again
 
     Raises:
         InvalidInput: no such command, a bad name, or no reason to stop.
+        NotFound: nothing is wrong with a provider of that name.
     """
     match event.get("command"):
         case "first_key":
@@ -62,5 +64,12 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
             own.switches.put(DEPLOYMENT, enabled=enabled, reason=reason, by="operator")
             own.logger.warning("kill switch", extra={"sending": enabled})
             return {"sending": "on" if enabled else "off"}
+        case "restore_provider":
+            provider = str(event.get("provider", ""))
+            state = own.monitor.restore(provider).state
+            own.logger.warning("provider restored", extra={"provider": provider, "state": state})
+            return {"state": state.value}
         case _:
-            raise InvalidInput(FieldProblem("command", "is not one of: first_key, kill_switch"))
+            raise InvalidInput(
+                FieldProblem("command", "is not one of: first_key, kill_switch, restore_provider")
+            )

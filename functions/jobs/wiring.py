@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ from shared.audience.segments.snapshots import SnapshotStep
 from shared.audience.segments.walking import AudienceWalk
 from shared.clock import Clock, SystemClock
 from shared.config import Settings
+from shared.delivery.monitoring import HealthMonitor
 from shared.delivery.planning import PlanStep
 from shared.delivery.release import Releaser
 from shared.delivery.retrying import RetryStep
@@ -35,6 +37,7 @@ from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
+from shared.storage.health import DynamoHealth
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
@@ -56,6 +59,7 @@ class Services:
     runner: JobRunner
     commands: OperatorCommands
     switches: SwitchService
+    monitor: HealthMonitor
     job_of: Callable[[str], tuple[str, str]]
     clock: Clock
     logger: Logger
@@ -85,6 +89,7 @@ def services() -> Services:
             AuditTrail(DynamoAuditLog(), ids, clock),
         ),
         SwitchService(DynamoSwitches(), clock),
+        HealthMonitor(DynamoHealth(), clock, random.Random()),  # noqa: S311  # jitter
         job_of,
         clock,
         Logger(service="jobs"),

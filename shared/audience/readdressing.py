@@ -24,8 +24,8 @@ from dataclasses import replace
 from shared.audience.addresses import normalise
 from shared.audience.consent import FOLLOWS_PERSON, ConsentService
 from shared.audience.model import ListState, Subscriber
-from shared.audience.ports import MembershipStore, SubscriberStore, SuppressionStore
-from shared.audience.quality import AddressQuality, MxLookup
+from shared.audience.ports import MembershipStore, MxLookup, SubscriberStore, SuppressionStore
+from shared.audience.quality import AddressQuality
 from shared.audience.settings import AudienceSettingsStore
 from shared.audience.writes import rewrite
 from shared.clock import Clock

@@ -11,6 +11,7 @@ from functions.api.routes.lists import lists
 from functions.api.routes.messages import messages
 from functions.api.routes.page_settings import page_settings
 from functions.api.routes.recipients import recipients
+from functions.api.routes.routing import routing
 from functions.api.routes.segments import segments
 from functions.api.routes.sender_domains import sender_domains
 from functions.api.routes.sending import sending
@@ -34,6 +35,7 @@ NOUNS = (
     recipients,
     messages,
     settlements,
+    routing,
     sending,
     settings,
     audience_settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from shared.analytics.person_state import PersonStates
 from shared.audience.consent import ConsentService
 from shared.audience.model import SuppressionReason
 from shared.delivery.consequences import Consequences
+from shared.delivery.monitoring import HealthMonitor
 from shared.engagement import day_of
 from shared.errors import DependencyUnavailable
 from shared.ids import to_bytes
@@ -92,8 +94,10 @@ class Desk:
         consent = ConsentService(
             fakes.FakeSubscribers(), fakes.FakeMemberships(), self.suppressions, self.clock
         )
+        self.health = fakes.FakeHealth()
+        monitor = HealthMonitor(self.health, self.clock, random.Random(1))  # noqa: S311  # jitter
         self.services = Services(
-            Aggregator(self.counters, Consequences(consent)),
+            Aggregator(self.counters, Consequences(consent), monitor),
             PersonStates(self.states, self.clock),
             engagement_of,
             self.log.logger,
