@@ -27,7 +27,6 @@ from shared.audience.consent import ConsentService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
-from shared.audience.opt_in import OptInService
 from shared.audience.page_settings import PageSettingsService
 from shared.audience.readdressing import AddressChanges
 from shared.audience.segments.audiences import Audiences
@@ -40,7 +39,6 @@ from shared.audience.texts import read_languages
 from shared.content.service import TemplateService
 from shared.delivery.assigning import Assigner
 from shared.delivery.campaigns import CampaignService
-from shared.delivery.confirmation_mail import ConfirmationMails
 from shared.delivery.explaining import Routes, RoutingService
 from shared.delivery.messages import MessageService
 from shared.delivery.monitoring import HealthMonitor
@@ -53,11 +51,10 @@ from shared.delivery.settings import SettingsService
 from shared.delivery.settling_by_hand import HandSettler
 from shared.delivery.switches import SwitchService
 from shared.delivery.tokens import Tokens
-from shared.ids import Ids, LinkKeys, MessageIds, SubscriberIds
+from shared.ids import Ids, MessageIds, SubscriberIds
 from shared.mail import Capacity
 from tests.fakes import (
     FakeApiKeys,
-    FakeAsked,
     FakeAudienceSettings,
     FakeAuditLog,
     FakeBlobs,
@@ -89,6 +86,7 @@ from tests.fakes import (
     FakeWorkspaces,
     seeded_bytes,
 )
+from tests.functions.api.opting_in import opt_in_service
 
 _loggers = itertools.count()
 
@@ -160,7 +158,6 @@ class World:
         self.suppressions = FakeSuppressions()
         self.audience_settings = FakeAudienceSettings()
         self.page_settings = FakePageSettings()
-        self.asked = FakeAsked()
         self.mx = FakeMx()
         self.segments = FakeSegments()
         self.snapshots = FakeSnapshots()
@@ -295,7 +292,6 @@ class World:
             ids=ids,
             clock=self.clock,
         )
-        languages = read_languages()
         consent = ConsentService(self.subscribers, self.memberships, self.suppressions, self.clock)
         return Services(
             stage="test",
@@ -316,19 +312,15 @@ class World:
             addresses=AddressService(self.audience_settings, self.mx),
             audience_settings=AudienceSettingsService(self.audience_settings),
             lists=ListService(lists, ids, self.clock),
-            opt_in=OptInService(
+            opt_in=opt_in_service(
                 people=people,
                 consent=consent,
                 lists=lists,
-                asked=self.asked,
                 pages=self.page_settings,
-                mailer=ConfirmationMails(messages, languages),
-                keys=LinkKeys({"k1": b"link key"}, "k1"),
-                languages=languages,
-                public_url="https://mail.example.com",
+                messages=messages,
                 clock=self.clock,
             ),
-            page_settings=PageSettingsService(self.page_settings, languages),
+            page_settings=PageSettingsService(self.page_settings, read_languages()),
             segments=SegmentService(
                 segments=self.segments, lists=lists, walk=walk, ids=ids, clock=self.clock
             ),

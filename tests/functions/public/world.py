@@ -162,6 +162,11 @@ class World:
     def logged(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.getvalue().splitlines()]
 
+    def over(self, asked: FakeAsked) -> Public:
+        """The services over another record of what people were asked."""
+        self.asked = asked
+        return self._services(Ids(self.clock, seeded_bytes(2)))
+
     def _services(self, ids: Ids) -> Public:
         languages = read_languages()
         keys = LinkKeys(KEYS, "k2")
