@@ -163,6 +163,7 @@ class World:
         self.snapshots = FakeSnapshots()
         self.campaigns = FakeCampaigns()
         self.engagements = FakeEngagements()
+        self.person_states = FakePersonStates()
         self.ledger = FakeLedger()
         self.settings = FakeSettings()
         self.switches = FakeSwitches()
@@ -256,7 +257,7 @@ class World:
         subscriber_ids = SubscriberIds(b"subscriber-id-key")
         message_ids = MessageIds(b"message-id-key")
         lists, templates, ledger = FakeLists(), FakeTemplates(), self.ledger
-        walk = AudienceWalk(self.memberships, self.subscribers, FakePersonStates())
+        walk = AudienceWalk(self.memberships, self.subscribers, self.person_states)
         audiences = Audiences(
             lists=lists,
             segments=self.segments,
@@ -304,6 +305,7 @@ class World:
                 subscribers=self.subscribers,
                 memberships=self.memberships,
                 suppressions=self.suppressions,
+                engagement=self.person_states,
                 settings=self.audience_settings,
                 mx=self.mx,
                 ids=subscriber_ids,
