@@ -38,7 +38,8 @@ header img {{ display: block; max-height: 4rem; max-width: 100% }}
 h1 {{ font-size: 1.5rem; line-height: 1.25 }}
 h2 {{ font-size: 1.25rem; line-height: 1.25; margin-top: 2rem }}
 a {{ color: inherit }}
-button {{ background: var(--accent); border: 0; border-radius: .25rem; color: var(--on-accent);
+button {{ background: var(--accent); border: 1px solid var(--text); border-radius: .25rem;
+color: var(--on-accent);
 font: inherit; min-height: 3rem; padding: .5rem 1.25rem; width: 100% }}
 input[type=email], select {{ background: var(--back); border: 1px solid var(--text);
 border-radius: .25rem; color: inherit; font: inherit; min-height: 3rem; padding: .5rem;
