@@ -11,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 TABLES: Mapping[str, Mapping[str, str]] = {
-    "workspaces": {"api": "RWD", "jobs": "RW", "scheduler": "R", "dispatcher": "R"},
+    "workspaces": {
+        "api": "RWD",
+        "jobs": "RW",
+        "scheduler": "R",
+        "dispatcher": "R",
+        "public": "R",
+    },
     "api-keys": {"api": "RW", "jobs": "W"},
     "subscribers": {
         "api": "RW",
@@ -26,8 +32,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "jobs": "RWD",
         "dispatcher": "R",
         "aggregator": "RW",
-        "public": "RW",
+        "public": "RWD",
     },
+    "signups": {"api": "RW", "public": "RW"},
     "campaigns": {"api": "RW", "jobs": "RW", "scheduler": "RW", "dispatcher": "RW"},
     "ledger": {
         "api": "RW",
@@ -35,8 +42,15 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "scheduler": "RW",
         "dispatcher": "RW",
         "webhooks": "R",
+        "public": "RW",
     },
-    "due": {"api": "WB", "jobs": "WB", "scheduler": "RWDB", "dispatcher": "WB"},
+    "due": {
+        "api": "WB",
+        "jobs": "WB",
+        "scheduler": "RWDB",
+        "dispatcher": "WB",
+        "public": "WB",
+    },
     "rates": {
         "api": "R",
         "jobs": "RW",
@@ -64,6 +78,7 @@ SENDS: Mapping[str, tuple[str, ...]] = {
     "jobs": ("bulk", "jobs"),
     "scheduler": ("bulk", "transactional", "jobs"),
     "dispatcher": ("bulk", "transactional"),
+    "public": ("transactional",),
 }
 
 CONSUMES: Mapping[str, tuple[str, ...]] = {
@@ -81,12 +96,12 @@ FILES: tuple[str, ...] = ("api", "jobs")
 MESSAGE_FILES: tuple[str, ...] = ("dispatcher",)
 
 SECRETS: Mapping[str, tuple[str, ...]] = {
-    "api": ("subscriber-id-key", "message-id-key"),
+    "api": ("subscriber-id-key", "message-id-key", "link-keys"),
     "jobs": ("subscriber-id-key",),
     "scheduler": ("message-id-key",),
     "dispatcher": ("message-id-key", "link-keys"),
     "webhooks": ("message-id-key",),
-    "public": ("link-keys",),
+    "public": ("subscriber-id-key", "message-id-key", "link-keys"),
 }
 
 PROVIDER_SECRETS: tuple[str, ...] = ("jobs", "scheduler", "dispatcher", "webhooks")
@@ -97,6 +112,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "scheduler": ("providers", "deployment"),
     "dispatcher": ("providers", "deployment", "delivery_rules"),
     "webhooks": ("providers",),
+    "public": ("deployment", "providers"),
     "warming_cron": ("providers", "deployment", "warming_schedule"),
 }
 

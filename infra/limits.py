@@ -19,5 +19,5 @@ SCHEDULER = Limits(55, 512)  # ends before the next minute's run
 DISPATCHER = Limits(120, 1024)
 WEBHOOKS = Limits(15, 512)
 AGGREGATOR = Limits(60, 512)
-PUBLIC = Limits(10, 512)
+PUBLIC = Limits(10, 1024)  # a cold start keeps somebody waiting who wants to leave
 WARMING_CRON = Limits(60, 512)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from aws_cdk import Fn, Stack
 from aws_cdk import aws_apigatewayv2 as gateway
 from aws_cdk import aws_cloudfront as cloudfront
@@ -18,10 +20,12 @@ from infra.roles import Resources
 from shared.errors import ConfigurationError
 
 _CLOUDFRONT_REGION = "us-east-1"
+_METHODS = (gateway.HttpMethod.GET, gateway.HttpMethod.HEAD, gateway.HttpMethod.POST)
+_PAGES = ("/u/{token}", "/p/{token}", "/c/{token}", "/s/{token}")
 
 
 class Public(Construct):
-    """functions/public behind `/u/{token}`; with a firewall, behind CloudFront.
+    """functions/public behind a path per page; with a firewall, behind CloudFront.
 
     Args:
         cloudfront_acl_arn: a web ACL of kind CLOUDFRONT that an operator made.
@@ -47,11 +51,7 @@ class Public(Construct):
             name="public",
             stage=resources.stage,
             function=self.python.function,
-            routes=(
-                (gateway.HttpMethod.GET, "/u/{token}"),
-                (gateway.HttpMethod.HEAD, "/u/{token}"),
-                (gateway.HttpMethod.POST, "/u/{token}"),
-            ),
+            routes=tuple(product(_METHODS, _PAGES)),
             open_because="Recipients have no account: the token in the link is the authority.",
         )
         self.url = self.gateway.api.api_endpoint

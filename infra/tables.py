@@ -25,6 +25,7 @@ _TABLES = (
     "subscribers",
     "memberships",
     "suppressions",
+    "signups",
     "campaigns",
     "ledger",
     "due",

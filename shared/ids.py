@@ -35,6 +35,7 @@ _MESSAGE = struct.Struct(">B12s12sIH")
 _LINK_MAC_BYTES = 16
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]+")
 _UNSUBSCRIBE = b"unsubscribe\n"
+_FINGERPRINT = b"fingerprint\n"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 WORKSPACE, CAMPAIGN, SUBSCRIBER, LIST, TEMPLATE, MESSAGE, JOB, API_KEY, DOMAIN, AUDIT = (
@@ -178,26 +179,14 @@ class MessageIds:
         return MessageRef(to_text(WORKSPACE, workspace), to_text(CAMPAIGN, campaign), chunk, index)
 
 
-@dataclass(frozen=True, slots=True)
-class UnsubscribeRef:
-    """Whom an unsubscribe link is for, and from what: one list, or everything (None)."""
-
-    workspace: str
-    subscriber: str
-    campaign: str
-    list_id: str | None
-
-
-class UnsubscribeTokens:
-    """Tokens in unsubscribe links: opaque, forgery-proof, and never expiring.
+class LinkKeys:
+    """The keys that sign tokens in links: opaque to their readers, and forgery-proof.
 
     A token starts with the id of the key that made it, so that keys can be
-    rotated while every link ever mailed keeps working. Raises
-    ConfigurationError if `current` is not among the keys, or an id of one
-    cannot stand in a link.
+    rotated while every link ever mailed keeps working. The `purpose` is signed
+    too, so that a token of one is none of another. Raises ConfigurationError if
+    `current` is not among the keys, or an id of one cannot stand in a link.
     """
-
-    _SIZE = 4 * ID_BYTES
 
     def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
         unfit = sorted(kid for kid in keys if not _KEY_ID.fullmatch(kid))
@@ -210,15 +199,15 @@ class UnsubscribeTokens:
         self._keys = dict(keys)
         self._current = current
 
-    def maker(self, workspace: str, campaign: str, list_id: str | None) -> Callable[[str], str]:
-        """A function from subscriber id to token, for one campaign (the hot path)."""
-        kid, key = self._current, self._keys[self._current]
-        head = to_bytes(workspace)
-        tail = to_bytes(campaign) + (to_bytes(list_id) if list_id else bytes(ID_BYTES))
-        begun, outer = _hmac_begun(key, _UNSUBSCRIBE + head)
+    def signer(self, purpose: bytes, head: bytes = b"") -> Callable[[bytes], str]:
+        """A function from the rest of a body to `<key id>.<base64url of body and MAC>`.
 
-        def make(subscriber: str) -> str:
-            rest = to_bytes(subscriber) + tail
+        All bodies begin with `head` (the hot path signs many).
+        """
+        kid, key = self._current, self._keys[self._current]
+        begun, outer = _hmac_begun(key, purpose + head)
+
+        def sign(rest: bytes) -> str:
             inner, mac = begun.copy(), outer.copy()
             inner.update(rest)
             mac.update(inner.digest())
@@ -226,10 +215,65 @@ class UnsubscribeTokens:
             text = binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE).decode()
             return f"{kid}.{text}"
 
-        return make
+        return sign
+
+    def open(self, purpose: bytes, token: str, size: int) -> bytes:
+        """The body, of `size` bytes.
+
+        Raises:
+            ForgedToken: malformed, of an unknown key or another purpose, or the
+                MAC is not ours.
+        """
+        kid, _, text = token.partition(".")
+        key = self._keys.get(kid)
+        try:
+            raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ForgedToken("that link is not one of ours") from error
+        body, mac = raw[:size], raw[size:]
+        if key is None or len(body) != size:
+            raise ForgedToken("that link is not one of ours")
+        good = hmac.digest(key, purpose + body, "sha256")[:_LINK_MAC_BYTES]
+        if not hmac.compare_digest(mac, good):
+            raise ForgedToken("that link is not one of ours")
+        return body
+
+    def fingerprint(self, text: str) -> str:
+        """What stands for a text that is not to be stored; another key gives another."""
+        mac = hmac.digest(self._keys[self._current], _FINGERPRINT + text.encode(), "sha256")
+        return mac[:_LINK_MAC_BYTES].hex()
+
+
+@dataclass(frozen=True, slots=True)
+class UnsubscribeRef:
+    """Whom an unsubscribe link is for, and from what: one list, or everything (None)."""
+
+    workspace: str
+    subscriber: str
+    campaign: str
+    list_id: str | None
+
+
+class UnsubscribeTokens:
+    """Tokens in unsubscribe links, which never expire. Raises as `LinkKeys`.
+
+    The same token opens the person's preference centre: both links stand in the
+    same mail, so whoever has the one has the other.
+    """
+
+    _SIZE = 4 * ID_BYTES
+
+    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
+        self._keys = LinkKeys(keys, current)
+
+    def maker(self, workspace: str, campaign: str, list_id: str | None) -> Callable[[str], str]:
+        """A function from subscriber id to token, for one campaign (the hot path)."""
+        sign = self._keys.signer(_UNSUBSCRIBE, to_bytes(workspace))
+        tail = to_bytes(campaign) + (to_bytes(list_id) if list_id else bytes(ID_BYTES))
+        return lambda subscriber: sign(to_bytes(subscriber) + tail)
 
     def make(self, ref: UnsubscribeRef) -> str:
-        """`<key id>.<base64url of ids and MAC>`."""
+        """The token of one person."""
         return self.maker(ref.workspace, ref.campaign, ref.list_id)(ref.subscriber)
 
     def parse(self, token: str) -> UnsubscribeRef:
@@ -238,18 +282,7 @@ class UnsubscribeTokens:
         Raises:
             ForgedToken: malformed, of an unknown key, or the MAC is not ours.
         """
-        kid, _, text = token.partition(".")
-        key = self._keys.get(kid)
-        try:
-            raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise ForgedToken("that link is not one of ours") from error
-        body, mac = raw[: self._SIZE], raw[self._SIZE :]
-        if key is None or len(body) != self._SIZE:
-            raise ForgedToken("that link is not one of ours")
-        good = hmac.digest(key, _UNSUBSCRIBE + body, "sha256")[:_LINK_MAC_BYTES]
-        if not hmac.compare_digest(mac, good):
-            raise ForgedToken("that link is not one of ours")
+        body = self._keys.open(_UNSUBSCRIBE, token, self._SIZE)
         parts = [body[i : i + ID_BYTES] for i in range(0, self._SIZE, ID_BYTES)]
         list_id = None if parts[3] == bytes(ID_BYTES) else to_text(LIST, parts[3])
         return UnsubscribeRef(

@@ -18,7 +18,9 @@ from typing import Any, TypeVar
 
 from shared.access.model import ApiKey, AuditEntry, DomainState, SenderDomain, Workspace
 from shared.analytics.model import CounterDelta, Engagement
+from shared.audience.asking import Asked
 from shared.audience.model import MailingList, Subscriber, Suppression, SuppressionReason
+from shared.audience.page_settings import PageSettings
 from shared.audience.ports import MIN_PART_BYTES, SHARDS, UploadForm
 from shared.audience.segments.model import Segment, Snapshot
 from shared.audience.settings import AudienceSettings
@@ -546,6 +548,51 @@ class FakeAudienceSettings:
             raise StaleWrite("somebody else wrote first")
         self.by_workspace[workspace] = replace(settings, version=settings.version + 1)
         return self.by_workspace[workspace]
+
+
+class FakePageSettings:
+    """`PageSettingsStore`."""
+
+    def __init__(self) -> None:
+        self.by_workspace: dict[str, PageSettings] = {}
+
+    def get(self, workspace: str) -> PageSettings:
+        return self.by_workspace.get(workspace, PageSettings())
+
+    def save(self, workspace: str, settings: PageSettings) -> PageSettings:
+        if settings.version != self.get(workspace).version:
+            raise StaleWrite("somebody else wrote first")
+        self.by_workspace[workspace] = replace(settings, version=settings.version + 1)
+        return self.by_workspace[workspace]
+
+
+class FakeAsked:
+    """`AskedStore`."""
+
+    def __init__(self) -> None:
+        self.by_person: dict[tuple[str, str], Asked] = {}
+
+    def get(self, workspace: str, subscriber_id: str) -> Asked:
+        return self.by_person.get((workspace, subscriber_id), Asked(workspace, subscriber_id))
+
+    def save(self, asked: Asked) -> Asked:
+        if asked.version != self.get(asked.workspace, asked.subscriber).version:
+            raise StaleWrite("somebody else wrote first")
+        saved = replace(asked, version=asked.version + 1)
+        self.by_person[asked.workspace, asked.subscriber] = saved
+        return saved
+
+
+class FakeAttempts:
+    """`AttemptCounter`."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def count(self, source: str, minute: datetime) -> int:
+        key = source, to_iso(minute)[:16]
+        self.counts[key] += 1
+        return self.counts[key]
 
 
 class FakeTemplates:

@@ -14,6 +14,8 @@ from shared.audience.address_check import AddressService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
+from shared.audience.opt_in import OptInService
+from shared.audience.page_settings import PageSettingsService
 from shared.audience.readdressing import AddressChanges
 from shared.audience.segments.service import SegmentService
 from shared.audience.segments.snapshots import SnapshotService
@@ -55,6 +57,8 @@ class Services:
     addresses: AddressService
     audience_settings: AudienceSettingsService
     lists: ListService
+    opt_in: OptInService
+    page_settings: PageSettingsService
     segments: SegmentService
     snapshots: SnapshotService
     imports: ImportService

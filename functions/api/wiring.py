@@ -22,6 +22,8 @@ from shared.audience.consent import ConsentService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
+from shared.audience.opt_in import OptInService
+from shared.audience.page_settings import PageSettingsService
 from shared.audience.readdressing import AddressChanges
 from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.service import SegmentService
@@ -34,12 +36,14 @@ from shared.audience.suppressions.exporting import SuppressionExports
 from shared.audience.suppressions.importing import SuppressionImports
 from shared.audience.suppressions.service import SuppressionService
 from shared.audience.suppressions.syncing import SyncService
+from shared.audience.texts import read_languages
 from shared.clock import Clock, SystemClock
 from shared.config import Settings
 from shared.content.service import TemplateService
 from shared.delivery.assigning import Assigner
 from shared.delivery.bands import Bands
 from shared.delivery.campaigns import CampaignService
+from shared.delivery.confirmation_mail import ConfirmationMails
 from shared.delivery.explaining import Routes, RoutingService
 from shared.delivery.messages import MessageService
 from shared.delivery.monitoring import HealthMonitor
@@ -49,7 +53,7 @@ from shared.delivery.settings import SettingsService
 from shared.delivery.settling_by_hand import HandSettler
 from shared.delivery.switches import SwitchService
 from shared.delivery.tokens import Tokens
-from shared.ids import Ids, MessageIds, SubscriberIds
+from shared.ids import Ids, LinkKeys, MessageIds, SubscriberIds
 from shared.providers.registry import candidates
 from shared.storage import tables
 from shared.storage.api_keys import DynamoApiKeys
@@ -68,6 +72,7 @@ from shared.storage.known_addresses import DynamoKnownAddresses
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
+from shared.storage.page_settings import DynamoPageSettings
 from shared.storage.parameters import ParameterReader
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue
@@ -75,6 +80,7 @@ from shared.storage.rates import DynamoRates
 from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.sender_domains import DynamoSenderDomains
 from shared.storage.settings import DynamoSettings
+from shared.storage.signups import DynamoAsked
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 from shared.storage.switches import DynamoSwitches
@@ -117,38 +123,56 @@ def _services(settings: Settings, clients: Clients) -> Services:
     job_queue = SqsJobQueue(clients.sqs, settings.jobs_queue_url)
     blobs = S3Blobs(clients.s3, settings.files_bucket)
     sender_domains, workspace_settings = DynamoSenderDomains(), DynamoSettings()
-    audience_settings, dns_servers = DynamoAudienceSettings(), parameters.deployment().dns_servers
-    mx = DnsMx(dns_servers)
+    audience_settings, page_settings = DynamoAudienceSettings(), DynamoPageSettings()
+    deployment = parameters.deployment()
+    mx = DnsMx(deployment.dns_servers)
     suppressions = DynamoSuppressions()
     everywhere = EverywhereList(DynamoKnownAddresses(), suppressions, subscriber_ids)
     senders = SenderBinding(sender_domains)
     domains = SenderDomainService(
         sender_domains,
-        DnsTxt(dns_servers),
+        DnsTxt(deployment.dns_servers),
         ids,
         clock,
         os.urandom,
     )
+    people = SubscriberService(
+        subscribers=DynamoSubscribers(),
+        memberships=memberships,
+        suppressions=suppressions,
+        lists=lists,
+        settings=audience_settings,
+        mx=mx,
+        everywhere=everywhere,
+        ids=subscriber_ids,
+        clock=clock,
+        jobs=jobs,
+        job_queue=job_queue,
+        resource_ids=ids,
+    )
+    messages = MessageService(
+        ledger=ledger,
+        queue=SqsChunkQueue(clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url),
+        due=DynamoDue(),
+        engagements=engagements,
+        templates=templates,
+        blobs=blobs,
+        candidates=lambda: candidates(parameters.providers()),
+        sender_check=senders,
+        message_ids=message_ids,
+        subscriber_ids=subscriber_ids,
+        ids=ids,
+        clock=clock,
+    )
+    languages = read_languages()
+    consent = ConsentService(DynamoSubscribers(), memberships, suppressions, clock)
     return Services(
         stage=settings.stage,
         clock=clock,
         audit=AuditTrail(DynamoAuditLog(), ids, clock),
         keys=ApiKeyService(DynamoApiKeys(), ids, clock, os.urandom),
         domains=domains,
-        subscribers=SubscriberService(
-            subscribers=DynamoSubscribers(),
-            memberships=memberships,
-            suppressions=suppressions,
-            lists=lists,
-            settings=audience_settings,
-            mx=mx,
-            everywhere=everywhere,
-            ids=subscriber_ids,
-            clock=clock,
-            jobs=jobs,
-            job_queue=job_queue,
-            resource_ids=ids,
-        ),
+        subscribers=people,
         address_changes=AddressChanges(
             subscribers=DynamoSubscribers(),
             memberships=memberships,
@@ -191,6 +215,19 @@ def _services(settings: Settings, clients: Clients) -> Services:
         addresses=AddressService(audience_settings, mx),
         audience_settings=AudienceSettingsService(audience_settings),
         lists=ListService(lists, ids, clock),
+        opt_in=OptInService(
+            people=people,
+            consent=consent,
+            lists=lists,
+            asked=DynamoAsked(),
+            pages=page_settings,
+            mailer=ConfirmationMails(messages, languages),
+            keys=LinkKeys(*parameters.link_keys()),
+            languages=languages,
+            public_url=deployment.public_url,
+            clock=clock,
+        ),
+        page_settings=PageSettingsService(page_settings, languages),
         segments=SegmentService(segments=segments, lists=lists, walk=walk, ids=ids, clock=clock),
         snapshots=SnapshotService(
             segments=segments,
@@ -248,22 +285,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
         settings=SettingsService(workspace_settings),
         switches=SwitchService(DynamoSwitches(), clock),
         routing=RoutingService(_routes(parameters, clock), subscriber_ids, clock),
-        messages=MessageService(
-            ledger=ledger,
-            queue=SqsChunkQueue(
-                clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url
-            ),
-            due=DynamoDue(),
-            engagements=engagements,
-            templates=templates,
-            blobs=blobs,
-            candidates=lambda: candidates(parameters.providers()),
-            sender_check=senders,
-            message_ids=message_ids,
-            subscriber_ids=subscriber_ids,
-            ids=ids,
-            clock=clock,
-        ),
+        messages=messages,
         engagements=engagements,
         message_ids=message_ids,
         answers=_answers(settings, clients),

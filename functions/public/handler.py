@@ -1,52 +1,42 @@
-"""Unsubscribe links: `GET /u/{token}` asks, `POST /u/{token}` does it (HTTP API, payload 2.0).
+"""What recipients open (HTTP API, payload 2.0): see the module of each page.
 
-The POST is what mail clients send for one-click unsubscribe (RFC 8058) and what
-the page's own form sends. It needs no login and no cookie, never redirects, and
-can be repeated. A GET or HEAD changes nothing, since scanners open links.
+`/u/{token}` unsubscribes, `/p/{token}` is the preference centre, `/c/{token}`
+confirms a subscription, `/s/{token}` is a sign-up form. A GET or HEAD changes
+nothing, since scanners open links.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs, unquote
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.public import pages
+from functions.public import confirming, preferences, signing_up, unsubscribe
+from functions.public.exchange import Answer, Request, forged
 from functions.public.wiring import Public, public
 from shared.errors import ForgedToken, TidepostError
-
-MAX_FORM = 1000
-"""Characters of a form of ours, and far more; a longer body is no form of ours."""
 
 HEADERS = {
     "content-type": "text/html; charset=utf-8",
     "cache-control": "no-store",
-    "content-security-policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
     "referrer-policy": "no-referrer",
     "strict-transport-security": "max-age=31536000",
     "x-content-type-options": "nosniff",
     "x-robots-tag": "noindex",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is answered; `outcome` is for log and metrics."""
-
-    outcome: str
-    status: HTTPStatus
-    page: str
-    workspace: str = ""
-    campaign: str = ""
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+_PAGES = {
+    "u": unsubscribe.serve,
+    "p": preferences.serve,
+    "c": confirming.serve,
+    "s": signing_up.serve,
+}
+_RETRY_AFTER_S = {HTTPStatus.SERVICE_UNAVAILABLE: "60", HTTPStatus.TOO_MANY_REQUESTS: "60"}
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
@@ -56,58 +46,45 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def respond(services: Public, event: dict[str, Any]) -> dict[str, Any]:
     """One call, answered, counted and logged. The log has neither token nor person."""
-    method = event["requestContext"]["http"]["method"]
+    request = Request.of(event)
     try:
-        answer = _answer(services, method, event)
+        answer = _answer(services, request)
     except ForgedToken:
-        answer = Answer("unknown_link", HTTPStatus.NOT_FOUND, pages.unknown_link())
+        page = services.look(request).message("unknown")
+        answer = Answer("unknown_link", HTTPStatus.NOT_FOUND, page)
     except TidepostError as error:
-        answer = Answer(error.code, HTTPStatus.SERVICE_UNAVAILABLE, pages.try_again())
-        services.logger.exception("an unsubscribe link could not be served")
+        page = services.look(request).message("failed", role="alert")
+        answer = Answer(error.code, HTTPStatus.SERVICE_UNAVAILABLE, page)
+        services.logger.exception("a public page could not be served")
     extra = {
-        "method": method,
+        "method": request.method,
+        "page": request.page,
         "outcome": answer.outcome,
         "workspace": answer.workspace,
         "campaign": answer.campaign,
     }
-    services.logger.info("an unsubscribe link was used", extra=extra)
+    services.logger.info("a public page was served", extra=extra)
     services.metrics.add_metric(answer.outcome.replace("-", "_"), MetricUnit.Count, 1)
     services.metrics.flush_metrics()
-    headers = dict(HEADERS)
+    body = "" if request.method == "HEAD" else answer.page
+    return {"statusCode": int(answer.status), "headers": _headers(answer), "body": body}
+
+
+def _answer(services: Public, request: Request) -> Answer:
+    serve = _PAGES.get(request.page)
+    if serve is None:
+        raise forged()
+    if not request.reads and request.method != "POST":
+        page = services.look(request).message("method")
+        return Answer("wrong_method", HTTPStatus.METHOD_NOT_ALLOWED, page)
+    return serve(services, request)
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    images = f"; img-src {answer.logo_origin}" if answer.logo_origin else ""
+    headers = {**HEADERS, "content-security-policy": _POLICY + images}
     if answer.status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers["allow"] = "GET, HEAD, POST"
-    if answer.status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["retry-after"] = "60"
-    body = "" if method == "HEAD" else answer.page
-    return {"statusCode": int(answer.status), "headers": headers, "body": body}
-
-
-def _answer(services: Public, method: str, event: dict[str, Any]) -> Answer:
-    token = unquote(event["rawPath"].rpartition("/u/")[2])
-    ref = services.tokens.parse(token)
-    if method in {"GET", "HEAD"}:
-        page = pages.ask(one_list=ref.list_id is not None)
-        return Answer("asked", HTTPStatus.OK, page, ref.workspace, ref.campaign)
-    if method != "POST":
-        return Answer("wrong_method", HTTPStatus.METHOD_NOT_ALLOWED, pages.wrong_method())
-    list_id = None if _wants_everything(event) else ref.list_id
-    services.consent.unsubscribe(ref.workspace, ref.subscriber, list_id, source="link")
-    page = pages.unsubscribed(one_list=list_id is not None)
-    return Answer("unsubscribed", HTTPStatus.OK, page, ref.workspace, ref.campaign)
-
-
-def _wants_everything(event: dict[str, Any]) -> bool:
-    """Whether our form's second button was used.
-
-    Any other body, of a mail client or of nobody, means what the link means: a
-    wish to unsubscribe is never refused for its form.
-    """
-    body: str = event.get("body") or ""
-    if len(body) > MAX_FORM:
-        return False
-    if event.get("isBase64Encoded"):
-        try:
-            body = base64.b64decode(body).decode()
-        except (binascii.Error, ValueError):
-            return False
-    return parse_qs(body).get("from") == [pages.EVERYTHING]
+    if seconds := _RETRY_AFTER_S.get(answer.status):
+        headers["retry-after"] = seconds
+    return headers

@@ -20,11 +20,12 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
+from shared.audience.circumstances import Circumstances
 from shared.audience.model import ListState, Subscriber, Suppression, SuppressionReason
 from shared.audience.ports import MembershipStore, SubscriberStore, SuppressionStore
 from shared.audience.writes import present_id, rewrite
 from shared.clock import Clock
-from shared.errors import NotFound, StaleWrite
+from shared.errors import NotFound, StaleWrite, WrongState
 
 FOLLOWS_PERSON = frozenset(
     {
@@ -38,7 +39,10 @@ FOLLOWS_PERSON = frozenset(
 
 
 class ConsentService:
-    """Changes consent. Subscriber ids and list ids are taken as given and not looked up."""
+    """Changes consent. Subscriber ids and list ids are taken as given and not looked up.
+
+    Each change takes the `circumstances` under which it came about.
+    """
 
     def __init__(
         self,
@@ -52,7 +56,14 @@ class ConsentService:
         self._suppressions = suppressions
         self._clock = clock
 
-    def subscribe(self, workspace: str, subscriber_id: str, list_id: str) -> Subscriber:
+    def subscribe(
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> Subscriber:
         """Puts the person on a list, also if she had left it: the caller vouches for her wish.
 
         A suppression stays, see `unsuppress`.
@@ -63,10 +74,67 @@ class ConsentService:
         """
         subscriber_id = present_id(self._subscribers, workspace, subscriber_id)
         self._memberships.add(workspace, list_id, [subscriber_id])
-        return self._set(workspace, subscriber_id, list_id, ListState.SUBSCRIBED)
+        return self._set(workspace, subscriber_id, list_id, ListState.SUBSCRIBED, circumstances)
+
+    def ask(
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> Subscriber:
+        """Makes the person pending on a list, if nothing is known of her there yet.
+
+        One who has left it stays so until she confirms: anybody may have asked.
+
+        Raises:
+            NotFound: there is no such person.
+            StaleWrite: try again.
+        """
+        subscriber_id = present_id(self._subscribers, workspace, subscriber_id)
+        self._memberships.add(workspace, list_id, [subscriber_id])
+        return self._set(workspace, subscriber_id, list_id, ListState.PENDING, circumstances)
+
+    def opt_in(
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> Subscriber:
+        """Puts the person on a list by her own choice, from a link that was mailed to her.
+
+        It is newer than any unsubscription, that from everything included, whose
+        suppression it lifts; the other lists stay left. No other suppression is
+        hers to lift.
+
+        Raises:
+            NotFound: there is no such person.
+            WrongState: she is suppressed for another reason; nothing changed.
+            StaleWrite: try again.
+        """
+        subscriber_id = present_id(self._subscribers, workspace, subscriber_id)
+        self._subscribers.get(workspace, subscriber_id)
+        entry = self._suppressions.get(workspace, subscriber_id)
+        if entry and entry.reason is not SuppressionReason.UNSUBSCRIBED:
+            raise WrongState(f"this person is suppressed ({entry.reason}); she cannot lift that")
+        self._memberships.add(workspace, list_id, [subscriber_id])
+        person = self._set(workspace, subscriber_id, list_id, ListState.SUBSCRIBED, circumstances)
+        if entry is None and person.suppressed is None:
+            return person
+        self._suppressions.remove(workspace, subscriber_id, only=SuppressionReason.UNSUBSCRIBED)
+        return self.copy_suppression(workspace, subscriber_id, known=person)
 
     def unsubscribe(
-        self, workspace: str, subscriber_id: str, list_id: str | None, *, source: str
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str | None,
+        *,
+        source: str,
+        circumstances: Circumstances | None = None,
     ) -> Subscriber | None:
         """Takes the person off a list or, with None, off everything.
 
@@ -77,10 +145,16 @@ class ConsentService:
             StaleWrite: try again.
         """
         if list_id is None:
-            self.suppress(workspace, subscriber_id, SuppressionReason.UNSUBSCRIBED, source=source)
+            self.suppress(
+                workspace,
+                subscriber_id,
+                SuppressionReason.UNSUBSCRIBED,
+                source=source,
+                circumstances=circumstances,
+            )
         present = present_id(self._subscribers, workspace, subscriber_id)
         try:
-            person = self._set(workspace, present, list_id, ListState.UNSUBSCRIBED)
+            person = self._set(workspace, present, list_id, ListState.UNSUBSCRIBED, circumstances)
         except NotFound as error:
             if present_id(self._subscribers, workspace, subscriber_id) != subscriber_id:
                 raise StaleWrite(_MOVING) from error
@@ -90,7 +164,13 @@ class ConsentService:
         return person
 
     def suppress(
-        self, workspace: str, subscriber_id: str, reason: SuppressionReason, *, source: str
+        self,
+        workspace: str,
+        subscriber_id: str,
+        reason: SuppressionReason,
+        *,
+        source: str,
+        circumstances: Circumstances | None = None,
     ) -> Suppression:
         """Keeps the address from being mailed; returns the entry in force.
 
@@ -102,13 +182,19 @@ class ConsentService:
         Raises:
             StaleWrite: the list has the entry, the person not yet; try again.
         """
-        entered = self._enter(workspace, subscriber_id, reason, source)
+        entered = self._enter(workspace, subscriber_id, reason, source, circumstances)
         # Asked only now: a change of address from here on finds the entry and takes it along.
-        self.follow(workspace, subscriber_id, reason, source=source)
+        self.follow(workspace, subscriber_id, reason, source=source, circumstances=circumstances)
         return entered
 
     def follow(
-        self, workspace: str, subscriber_id: str, reason: SuppressionReason, *, source: str
+        self,
+        workspace: str,
+        subscriber_id: str,
+        reason: SuppressionReason,
+        *,
+        source: str,
+        circumstances: Circumstances | None = None,
     ) -> None:
         """Suppresses the present address of somebody whose former one was, if it is about her.
 
@@ -118,10 +204,15 @@ class ConsentService:
         if reason in FOLLOWS_PERSON:
             present = present_id(self._subscribers, workspace, subscriber_id)
             if present != subscriber_id:
-                self._enter(workspace, present, reason, source)
+                self._enter(workspace, present, reason, source, circumstances)
 
     def _enter(
-        self, workspace: str, subscriber_id: str, reason: SuppressionReason, source: str
+        self,
+        workspace: str,
+        subscriber_id: str,
+        reason: SuppressionReason,
+        source: str,
+        circumstances: Circumstances | None,  # noqa: ARG002  # for the records of consent
     ) -> Suppression:
         address = ""
         if reason is not SuppressionReason.ERASURE:
@@ -134,7 +225,13 @@ class ConsentService:
             self.copy_suppression(workspace, subscriber_id)
         return self._suppressions.get(workspace, subscriber_id) or entry
 
-    def unsuppress(self, workspace: str, subscriber_id: str) -> Subscriber:
+    def unsuppress(
+        self,
+        workspace: str,
+        subscriber_id: str,
+        *,
+        circumstances: Circumstances | None = None,  # noqa: ARG002  # for the records of consent
+    ) -> Subscriber:
         """Lets the person be mailed again; the caller vouches that she asked for it.
 
         Lists that she left stay left.
@@ -170,12 +267,22 @@ class ConsentService:
         return rewrite(self._subscribers, workspace, subscriber_id, copy, known=known)
 
     def _set(
-        self, workspace: str, subscriber_id: str, list_id: str | None, state: ListState
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str | None,
+        state: ListState,
+        circumstances: Circumstances | None,  # noqa: ARG002  # for the records of consent
     ) -> Subscriber:
-        """Sets the state on one list or, with None, on every list of the person."""
+        """Sets the state on one list or, with None, on every list of the person.
+
+        Pending is only who was nothing before.
+        """
 
         def change(person: Subscriber) -> Subscriber:
-            named = person.lists if list_id is None else [list_id]
+            named = list(person.lists) if list_id is None else [list_id]
+            if state is ListState.PENDING:
+                named = [one for one in named if one not in person.lists]
             lists = {**person.lists, **dict.fromkeys(named, state)}
             if lists == person.lists:
                 return person

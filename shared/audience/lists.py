@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from enum import Enum
 
-from shared.audience.model import MailingList
+from shared.audience.model import DoubleOptIn, ListState, MailingList
 from shared.audience.ports import ListStore
 from shared.clock import Clock
 from shared.errors import FieldProblem, InvalidInput, NotFound
@@ -18,6 +19,12 @@ MAX_LISTS = 50
 """Lists that one call may name: each is looked up."""
 
 
+class Unchanged(Enum):
+    """For a field whose None means something."""
+
+    UNCHANGED = 0
+
+
 class ListService:
     """Makes, changes and removes mailing lists."""
 
@@ -26,8 +33,16 @@ class ListService:
         self._ids = ids
         self._clock = clock
 
-    def create(self, workspace: str, name: str, description: str = "") -> MailingList:
-        """A new, empty list. Names need not be unique.
+    def create(
+        self,
+        workspace: str,
+        name: str,
+        description: str = "",
+        *,
+        public: bool = False,
+        double_opt_in: DoubleOptIn | None = None,
+    ) -> MailingList:
+        """A new, empty list. Names need not be unique. Whether it can ask is not looked up.
 
         Raises:
             InvalidInput: the name or the description is no good.
@@ -39,6 +54,8 @@ class ListService:
                 name=name.strip(),
                 created_at=self._clock.now(),
                 description=description.strip(),
+                public=public,
+                double_opt_in=double_opt_in,
             )
         )
         self._lists.create(mailing_list)
@@ -55,8 +72,10 @@ class ListService:
         *,
         name: str | None = None,
         description: str | None = None,
+        public: bool | None = None,
+        double_opt_in: DoubleOptIn | Unchanged | None = Unchanged.UNCHANGED,
     ) -> MailingList:
-        """Changes what is not None.
+        """Changes what is not None; `double_opt_in` None ends it.
 
         Raises:
             InvalidInput: the name or the description is no good.
@@ -68,6 +87,10 @@ class ListService:
             present,
             name=present.name if name is None else name.strip(),
             description=present.description if description is None else description.strip(),
+            public=present.public if public is None else public,
+            double_opt_in=present.double_opt_in
+            if double_opt_in is Unchanged.UNCHANGED
+            else double_opt_in,
         )
         return self._lists.save(_checked(changed))
 
@@ -80,19 +103,33 @@ class ListService:
         return self._lists.page(workspace, limit=limit, cursor=cursor)
 
 
+def named_lists(
+    lists: ListStore, workspace: str, list_ids: Sequence[str]
+) -> tuple[list[MailingList], list[FieldProblem]]:
+    """The lists of these ids, and a problem `lists.<i>` for each that there is not."""
+    if len(list_ids) > MAX_LISTS:
+        return [], [FieldProblem("lists", f"are more than {MAX_LISTS}")]
+    found, problems = [], []
+    for index, list_id in enumerate(list_ids):
+        try:
+            found.append(lists.get(workspace, list_id))
+        except NotFound:
+            problems.append(FieldProblem(f"lists.{index}", "is no list of this workspace"))
+    return found, problems
+
+
 def list_problems(
     lists: ListStore, workspace: str, list_ids: Sequence[str]
 ) -> tuple[FieldProblem, ...]:
     """One for each of `list_ids` that the workspace does not have, named `lists.<i>`."""
-    if len(list_ids) > MAX_LISTS:
-        return (FieldProblem("lists", f"are more than {MAX_LISTS}"),)
-    problems = []
-    for index, list_id in enumerate(list_ids):
-        try:
-            lists.get(workspace, list_id)
-        except NotFound:
-            problems.append(FieldProblem(f"lists.{index}", "is no list of this workspace"))
-    return tuple(problems)
+    return tuple(named_lists(lists, workspace, list_ids)[1])
+
+
+def joining(lists: Iterable[MailingList]) -> dict[str, ListState]:
+    """What somebody becomes who is put on these lists: pending where that is double opt-in."""
+    return {
+        one.id: ListState.PENDING if one.double_opt_in else ListState.SUBSCRIBED for one in lists
+    }
 
 
 def known_lists(lists: ListStore, workspace: str) -> Callable[[str], bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 
@@ -52,11 +52,6 @@ def merged(person: Subscriber, fields: Fields, states: States, policy: MergePoli
         locale=fields.locale or (person.locale if merge else ""),
         time_zone=fields.time_zone or (person.time_zone if merge else ""),
     )
-
-
-def subscribing(list_ids: Iterable[str]) -> States:
-    """New data that says no more than that she is on these lists."""
-    return dict.fromkeys(list_ids, ListState.SUBSCRIBED)
 
 
 def joins(person: Subscriber, states: States) -> tuple[str, ...]:

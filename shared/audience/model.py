@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.clock import from_iso, to_iso
+from shared.mail import Mailbox
 
 Attribute = str | int | float | bool | list[str]
 """A custom attribute's value. Dates are RFC 3339 text."""
@@ -133,8 +134,20 @@ def _mapping(plain: Mapping[str, object], key: str) -> dict[str, Attribute]:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubleOptIn:
+    """How a list asks people to confirm; `template_id` empty is the shipped mail."""
+
+    sender: Mailbox
+    template_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MailingList:
-    """A list that people subscribe to."""
+    """A list that people subscribe to.
+
+    `public` shows it in everybody's preference centre. With `double_opt_in`,
+    who joins is pending until she has confirmed it herself.
+    """
 
     id: str
     workspace: str
@@ -142,6 +155,8 @@ class MailingList:
     created_at: datetime
     description: str = ""
     version: int = 0
+    public: bool = False
+    double_opt_in: DoubleOptIn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from shared.audience.addresses import normalise
+from shared.audience.circumstances import Circumstances
 from shared.audience.consent import ConsentService
 from shared.audience.fields import Fields, read_fields, size_problems
-from shared.audience.lists import list_problems
-from shared.audience.merging import MergePolicy, joins, merged, subscribing
+from shared.audience.lists import joining, named_lists
+from shared.audience.merging import MergePolicy, joins, merged
 from shared.audience.model import (
     Attribute,
     ListState,
@@ -102,7 +103,7 @@ class SubscriberService:
         self._consent = ConsentService(subscribers, memberships, suppressions, clock)
 
     def create(self, workspace: str, draft: SubscriberDraft) -> Subscriber:
-        """Adds a person and puts her on the draft's lists.
+        """Adds a person and puts her on the draft's lists; pending, where that is double opt-in.
 
         One who was deleted before starts clean, but her entry on the
         suppression list is still in force.
@@ -143,6 +144,23 @@ class SubscriberService:
             return self._dated(person, replace(changed, quality=new.quality))
 
         return rewrite(self._subscribers, workspace, new.id, merge, known=present), False
+
+    def sign_up(self, workspace: str, draft: SubscriberDraft) -> Subscriber:
+        """The person of the draft's address, added if there is none; whoever is there stays as is.
+
+        Raises:
+            InvalidInput: as `create`.
+            AlreadyExists: it is the former address of a person.
+            WrongState: she is being deleted at this moment.
+        """
+        new, _ = self._read(workspace, draft)
+        present = self._present(new)
+        if present:
+            return present
+        try:
+            return self._add(new)
+        except AlreadyExists:
+            return self._subscribers.get(workspace, new.id)
 
     def get(self, workspace: str, subscriber_id: str) -> Subscriber:
         """The person; an id of a former address leads on to her. Raises NotFound."""
@@ -268,14 +286,29 @@ class SubscriberService:
             members.cursor,
         )
 
-    def subscribe(self, workspace: str, subscriber_id: str, list_id: str) -> Subscriber:
+    def subscribe(
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> Subscriber:
         """Puts the person on a list, see `ConsentService.subscribe`. Raises NotFound."""
         self._subscribers.get(workspace, subscriber_id)
         self._lists.get(workspace, list_id)
-        return self._consent.subscribe(workspace, subscriber_id, list_id)
+        return self._consent.subscribe(
+            workspace, subscriber_id, list_id, circumstances=circumstances
+        )
 
     def unsubscribe(
-        self, workspace: str, subscriber_id: str, list_id: str | None, *, source: str
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str | None,
+        *,
+        source: str,
+        circumstances: Circumstances | None = None,
     ) -> Subscriber:
         """Takes the person off one list or everything, see `ConsentService.unsubscribe`.
 
@@ -286,7 +319,9 @@ class SubscriberService:
         if list_id is not None:
             self._lists.get(workspace, list_id)
         self._subscribers.get(workspace, subscriber_id)
-        person = self._consent.unsubscribe(workspace, subscriber_id, list_id, source=source)
+        person = self._consent.unsubscribe(
+            workspace, subscriber_id, list_id, source=source, circumstances=circumstances
+        )
         if person is None:
             raise NotFound("subscriber", subscriber_id)
         return person
@@ -323,7 +358,8 @@ class SubscriberService:
             )
         except InvalidInput as error:
             problems += error.problems
-        problems += list_problems(self._lists, workspace, draft.list_ids)
+        found, unknown = named_lists(self._lists, workspace, draft.list_ids)
+        problems += unknown
         if problems:
             raise InvalidInput(problems)
         now = self._clock.now()
@@ -333,7 +369,7 @@ class SubscriberService:
             address=address,
             created_at=now,
             updated_at=now,
-            lists=subscribing(draft.list_ids),
+            lists=joining(found),
             attributes=fields.attributes,
             tags=fields.tags,
             locale=fields.locale,

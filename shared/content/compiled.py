@@ -38,6 +38,7 @@ SAMPLE_CONTEXT: Mapping[str, Any] = {
     "subscriber": {"id": "", "email": "", "attributes": {}, "tags": [], "locale": ""},
     "campaign": {"id": "", "name": ""},
     "unsubscribe_url": "https://example.com/u/sample",
+    "preferences_url": "https://example.com/p/sample",
     "data": {},
 }
 """What every template can rely on. A template must render for somebody without attributes."""

@@ -120,9 +120,8 @@ class Mailings:
             common = {"campaign": {"id": campaign.id, "name": campaign.name}}
             if campaign.seed_list:
                 consent = replace(consent, lists=(*consent.lists, campaign.seed_list))
-            url = f"{self._public_url}/u/"
             mailed = [
-                self._subscriber(found.get(subscriber), consent, common, url + token(subscriber))
+                self._subscriber(found.get(subscriber), consent, common, token(subscriber))
                 for subscriber in subscribers
             ]
             return self._with_bands(campaign.workspace, subscribers, mailed)
@@ -224,9 +223,8 @@ class Mailings:
             self._compiled[key] = CompiledTemplate(source)
         return self._compiled[key]
 
-    @staticmethod
     def _subscriber(
-        found: Document | None, consent: Consent, common: Mapping[str, Any], url: str
+        self, found: Document | None, consent: Consent, common: Mapping[str, Any], token: str
     ) -> Person:
         if found is None or "deleted" in found:
             return _skipped(ADDRESS_CHANGED if found and "moved_to" in found else ERASED)
@@ -243,9 +241,11 @@ class Mailings:
             "tags": person["tags"],
             "locale": person["locale"],
         }
+        url = f"{self._public_url}/u/{token}"
+        urls = {"unsubscribe_url": url, "preferences_url": f"{self._public_url}/p/{token}"}
         return Person(
             Mailbox(address),
-            {"subscriber": subscriber, "unsubscribe_url": url, **common},
+            {"subscriber": subscriber, **urls, **common},
             {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": _ONE_CLICK},
             time_zone=person["time_zone"],
         )

@@ -16,6 +16,7 @@ from shared import ids as kinds
 from shared.analytics.ports import EngagementStore
 from shared.audience.ports import BlobStore
 from shared.clock import Clock, from_iso, to_iso
+from shared.content.compiled import Rendered
 from shared.content.ports import TemplateStore
 from shared.delivery.composing import MessageRequest, OnDoubt, check_fit, checked, load_of
 from shared.delivery.finding import find_message
@@ -134,6 +135,13 @@ class MessageService:
         return [
             one if isinstance(one, InvalidInput) else self._id_of(one.plan.key) for one in stored
         ]
+
+    def preview(self, workspace: str, request: MessageRequest) -> Rendered:
+        """The mail as it would be. Nothing is stored. Raises InvalidInput as `send`."""
+        lookups = Lookups(self._templates, self._sender_check, workspace)
+        request = checked(request, self._clock.now())
+        lookups.check_sender(request.sender.address)
+        return lookups.content(request)[1]
 
     def cancel(self, workspace: str, message_id: str) -> None:
         """Keeps a message from being sent. Cancelling again changes nothing.

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pynamodb.attributes import UnicodeAttribute
+import orjson
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
-from shared.audience.model import MailingList
+from shared.audience.model import DoubleOptIn, MailingList
 from shared.clock import from_iso, to_iso
 from shared.errors import AlreadyExists, NotFound
+from shared.mail import Mailbox
 from shared.paging import Page, cut, resume
 from shared.storage.tables import VersionedModel
 
 
 class ListItem(VersionedModel):
-    """One mailing list."""
+    """One mailing list; `double_opt_in` is compact JSON."""
 
     TABLE = "workspaces"
 
     name = UnicodeAttribute()
     description = UnicodeAttribute()
     created_at = UnicodeAttribute()
+    public = BooleanAttribute(null=True)
+    double_opt_in = UnicodeAttribute(null=True)
 
 
 class DynamoLists:
@@ -69,10 +73,27 @@ def _read(workspace: str, item: ListItem) -> MailingList:
         created_at=from_iso(item.created_at),
         description=item.description,
         version=int(item.version),
+        public=bool(item.public),
+        double_opt_in=_read_opt_in(item.double_opt_in) if item.double_opt_in else None,
     )
 
 
+def _read_opt_in(text: str) -> DoubleOptIn:
+    doc: dict[str, str] = orjson.loads(text)
+    return DoubleOptIn(Mailbox(doc["address"], doc["name"]), doc["template"])
+
+
+def _write_opt_in(opt_in: DoubleOptIn) -> str:
+    doc = {
+        "address": opt_in.sender.address,
+        "name": opt_in.sender.name,
+        "template": opt_in.template_id,
+    }
+    return orjson.dumps(doc).decode()
+
+
 def _item(mailing_list: MailingList) -> ListItem:
+    opt_in = mailing_list.double_opt_in
     return ListItem(
         _partition(mailing_list.workspace),
         mailing_list.id,
@@ -80,4 +101,6 @@ def _item(mailing_list: MailingList) -> ListItem:
         description=mailing_list.description,
         created_at=to_iso(mailing_list.created_at),
         version=mailing_list.version,
+        public=mailing_list.public or None,
+        double_opt_in=_write_opt_in(opt_in) if opt_in else None,
     )

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 
-from shared.audience.model import MailingList
+from shared.audience.model import DoubleOptIn, MailingList
 from shared.audience.ports import BlobStore, ListStore
 from shared.content.model import Template, TemplateSource
 from shared.content.ports import TemplateStore
 from shared.errors import AlreadyExists, InvalidInput, NotFound, StaleWrite
+from shared.mail import Mailbox
 from shared.storage.blobs import S3Blobs
 from shared.storage.lists import DynamoLists
 from shared.storage.templates import DynamoTemplates
@@ -58,6 +59,16 @@ def test_a_list_is_created_once(lists: ListStore) -> None:
     assert lists.get(WS, NEWS.id).name == "News"
     with pytest.raises(NotFound):
         lists.get(OTHER, NEWS.id)
+
+
+def test_a_list_keeps_how_it_asks(lists: ListStore) -> None:
+    asks = replace(
+        NEWS, public=True, double_opt_in=DoubleOptIn(Mailbox("a@example.com", "A"), "tpl_a")
+    )
+    lists.create(asks)
+    assert lists.get(WS, NEWS.id) == asks
+    ended = lists.save(replace(asks, public=False, double_opt_in=None))
+    assert lists.get(WS, NEWS.id) == ended == replace(NEWS, version=1)
 
 
 def test_a_list_is_saved_under_its_version(lists: ListStore) -> None:

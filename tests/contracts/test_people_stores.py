@@ -218,6 +218,18 @@ def test_a_suppression_is_kept_found_and_removed(suppressions: SuppressionStore)
     assert suppressions.get(WS, entry.subscriber) is None
 
 
+def test_a_suppression_is_removed_only_if_it_is_of_that_reason(
+    suppressions: SuppressionStore,
+) -> None:
+    entry = Suppression(WS, make(1).id, SuppressionReason.COMPLAINT, NOW, "webhook:ses")
+    suppressions.put(entry)
+    suppressions.remove(WS, entry.subscriber, only=SuppressionReason.UNSUBSCRIBED)
+    assert suppressions.get(WS, entry.subscriber) == entry
+    for _ in range(2):
+        suppressions.remove(WS, entry.subscriber, only=SuppressionReason.COMPLAINT)
+        assert suppressions.get(WS, entry.subscriber) is None
+
+
 @pytest.mark.parametrize("stored", list(SuppressionReason))
 @pytest.mark.parametrize("new", list(SuppressionReason))
 def test_a_graver_reason_stays(

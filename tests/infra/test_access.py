@@ -81,17 +81,25 @@ def test_public_cannot_touch_campaigns(actions: Allowed) -> None:
     assert not any("campaigns" in resource for resource in actions["public"])
 
 
+def test_public_can_neither_write_a_workspace_nor_start_a_job(actions: Allowed) -> None:
+    public = actions["public"]
+    assert not [action for action in public["tidepost-prod-workspaces"] if "Get" not in action
+                and "Query" not in action]  # fmt: skip
+    assert not any("api-keys" in resource or "Jobs" in resource for resource in public)
+    assert not any("jobs" in resource or "Files" in resource for resource in public)
+
+
 def test_only_jobs_can_delete_subscribers(actions: Allowed) -> None:
     for action in ("dynamodb:DeleteItem", "dynamodb:BatchWriteItem"):
         assert having(actions, "tidepost-prod-subscribers", action) == {"jobs"}
 
 
-def test_only_api_and_jobs_can_make_subscriber_ids(actions: Allowed) -> None:
+def test_only_who_takes_in_addresses_can_make_subscriber_ids(actions: Allowed) -> None:
     secret = (
         "arn:<Partition>:secretsmanager:<Region>:<AccountId>:secret:"
         "tidepost/prod/subscriber-id-key-??????"
     )
-    assert having(actions, secret, "secretsmanager:GetSecretValue") == {"api", "jobs"}
+    assert having(actions, secret, "secretsmanager:GetSecretValue") == {"api", "jobs", "public"}
 
 
 def test_only_dispatcher_can_send_mail(actions: Allowed) -> None:

@@ -58,7 +58,7 @@ def test_time_outs_and_memory(functions: dict[str, Json]) -> None:
         "dispatcher": (120, 1024),
         "webhooks": (15, 512),
         "aggregator": (60, 512),
-        "public": (10, 512),
+        "public": (10, 1024),
         "warming_cron": (60, 512),
     }
 

@@ -37,7 +37,7 @@ def test_imports_reach_the_function_as_the_bytes_they_are(prod: Synthesis) -> No
 
 def test_the_http_apis_have_these_routes_and_no_other(prod: Synthesis) -> None:
     routes = {route["RouteKey"] for route in prod.properties("AWS::ApiGatewayV2::Route")}
-    pages = {f"{method} /u/{{token}}" for method in ("GET", "HEAD", "POST")}
+    pages = {f"{method} /{page}/{{token}}" for method in ("GET", "HEAD", "POST") for page in "upcs"}
     assert routes == {"POST /webhooks/{provider}"} | pages
 
 

@@ -9,6 +9,7 @@ NAMES = {
     "subscribers",
     "memberships",
     "suppressions",
+    "signups",
     "campaigns",
     "ledger",
     "due",

@@ -9,6 +9,7 @@ from functions.api.routes.imports import imports
 from functions.api.routes.keys import keys
 from functions.api.routes.lists import lists
 from functions.api.routes.messages import messages
+from functions.api.routes.page_settings import page_settings
 from functions.api.routes.recipients import recipients
 from functions.api.routes.routing import routing
 from functions.api.routes.segments import segments
@@ -42,6 +43,7 @@ NOUNS = (
     sending,
     settings,
     audience_settings,
+    page_settings,
     keys,
     audit,
     health,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import ConfigDict, Field, SkipValidation
@@ -33,8 +33,6 @@ _EXAMPLE: JsonDict = {
 Given = SkipValidation[Attribute]
 """The domain looks at it, and says in one line what is wrong; pydantic has a line for each type."""
 
-ListChange = Literal[ListState.SUBSCRIBED, ListState.UNSUBSCRIBED]
-
 
 class SubscriberBody(Body):
     """A person to be added."""
@@ -42,7 +40,11 @@ class SubscriberBody(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     email: Annotated[str, Field(max_length=320)]
-    lists: list[str] = Field(default_factory=list, description="Ids of lists to subscribe to")
+    lists: list[str] = Field(
+        default_factory=list,
+        description="Ids of lists to subscribe to. A list with double opt-in makes her `pending` "
+        "and asks her by mail",
+    )
     attributes: dict[str, Given] = Field(default_factory=dict)
     tags: list[str] = Field(default_factory=list)
     locale: str = Field(default="", examples=["pt-BR"])
@@ -69,10 +71,11 @@ class SubscriberChanges(Body):
     tags: list[str] | None = Field(default=None, description="Instead of those there are")
     locale: str | None = None
     time_zone: str | None = None
-    lists: dict[str, ListChange] = Field(
+    lists: dict[str, ListState] = Field(
         default_factory=dict,
-        description="List id to what shall hold. `subscribed` puts a person back who had left: "
-        "you vouch for her wish",
+        description="List id to what shall hold. `subscribed` puts a person back who had left, "
+        "and asks nobody: you vouch for her wish. `pending` asks her by mail, on a list with "
+        "double opt-in; until she confirms, all stays as it is",
         examples=[{"lst_06f2m1v5q0g4k8s2c7d0": "unsubscribed"}],
     )
 
@@ -145,7 +148,9 @@ def create_subscriber(body: SubscriberBody, call: CurrentCall) -> SubscriberAnsw
 
     The id depends on the workspace and the address alone. 409 if there is one of that address.
     """
-    return SubscriberAnswer.of(call.services.subscribers.create(call.workspace, body.draft()))
+    person = call.services.subscribers.create(call.workspace, body.draft())
+    call.services.opt_in.ask_pending(person, body.lists)
+    return SubscriberAnswer.of(person)
 
 
 @subscribers.put("", scope=Scope.SUBSCRIBERS_WRITE)
@@ -153,9 +158,11 @@ def upsert_subscriber(body: SubscriberBody, call: CurrentCall) -> SubscriberAnsw
     """Add a subscriber, or add to the one of that address.
 
     Attributes and tags are merged, what is left out or blank stays. Nobody is put back on a list
-    that she has left.
+    that she has left. Who is pending is asked again, if the last mail is 10 minutes old, and at
+    most five times a day.
     """
     person, _ = call.services.subscribers.upsert(call.workspace, body.draft())
+    call.services.opt_in.ask_pending(person, body.lists)
     return SubscriberAnswer.of(person)
 
 
@@ -205,10 +212,20 @@ def update_subscriber(
     changed = service.update(call.workspace, subscriber_id, body.patch())
     for list_id, state in body.lists.items():
         if state is ListState.SUBSCRIBED:
-            changed = service.subscribe(call.workspace, subscriber_id, list_id)
+            changed = service.subscribe(
+                call.workspace, subscriber_id, list_id, circumstances=call.circumstances
+            )
+        elif state is ListState.PENDING:
+            changed = call.services.opt_in.ask(
+                call.workspace, subscriber_id, list_id, circumstances=call.circumstances
+            )
         else:
             changed = service.unsubscribe(
-                call.workspace, subscriber_id, list_id, source=call.source
+                call.workspace,
+                subscriber_id,
+                list_id,
+                source=call.source,
+                circumstances=call.circumstances,
             )
     return SubscriberAnswer.of(changed)
 

@@ -52,6 +52,8 @@ def deployed() -> str:
     manager = boto3.client("secretsmanager", region_name=REGION)
     for name in ("subscriber-id-key", "message-id-key"):
         manager.create_secret(Name=f"tidepost/{STAGE}/{name}", SecretString=secrets.token_hex(32))
+    links = json.dumps({"current": "k1", "k1": secrets.token_hex(32)})
+    manager.create_secret(Name=f"tidepost/{STAGE}/link-keys", SecretString=links)
     boto3.client("ssm", region_name=REGION).put_parameter(
         Name=f"/tidepost/{STAGE}/deployment",
         Type="String",

@@ -120,9 +120,9 @@ def test_while_the_first_is_under_way_the_second_is_a_409(
     answers: list[Answered] = []
     create_list = ListService.create
 
-    def slow(service: ListService, *arguments: str) -> Any:
+    def slow(service: ListService, *arguments: str, **named: Any) -> Any:
         answers.append(create(elsewhere))
-        return create_list(service, *arguments)
+        return create_list(service, *arguments, **named)
 
     monkeypatch.setattr(ListService, "create", slow)
     assert create(world).status == 201

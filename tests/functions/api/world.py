@@ -27,6 +27,7 @@ from shared.audience.consent import ConsentService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
+from shared.audience.page_settings import PageSettingsService
 from shared.audience.readdressing import AddressChanges
 from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.service import SegmentService
@@ -39,6 +40,7 @@ from shared.audience.suppressions.exporting import SuppressionExports
 from shared.audience.suppressions.importing import SuppressionImports
 from shared.audience.suppressions.service import SuppressionService
 from shared.audience.suppressions.syncing import SyncService
+from shared.audience.texts import read_languages
 from shared.content.service import TemplateService
 from shared.delivery.assigning import Assigner
 from shared.delivery.bands import Bands
@@ -76,6 +78,7 @@ from tests.fakes import (
     FakeLists,
     FakeMemberships,
     FakeMx,
+    FakePageSettings,
     FakePersonStates,
     FakeRates,
     FakeSegments,
@@ -90,6 +93,7 @@ from tests.fakes import (
     FakeWorkspaces,
     seeded_bytes,
 )
+from tests.functions.api.opting_in import opt_in_service
 
 _loggers = itertools.count()
 
@@ -162,6 +166,7 @@ class World:
         self.suppressions = FakeSuppressions()
         self.known = FakeKnownAddresses()
         self.audience_settings = FakeAudienceSettings()
+        self.page_settings = FakePageSettings()
         self.mx = FakeMx()
         self.segments = FakeSegments()
         self.snapshots = FakeSnapshots()
@@ -272,26 +277,42 @@ class World:
             clock=self.clock,
         )
         domains = SenderDomainService(self.domains, self.txt, ids, self.clock, seeded_bytes(3))
+        people = SubscriberService(
+            subscribers=self.subscribers,
+            memberships=self.memberships,
+            suppressions=self.suppressions,
+            lists=lists,
+            settings=self.audience_settings,
+            mx=self.mx,
+            everywhere=everywhere,
+            ids=subscriber_ids,
+            clock=self.clock,
+            jobs=self.jobs,
+            job_queue=self.job_queue,
+            resource_ids=ids,
+        )
+        messages = MessageService(
+            ledger=ledger,
+            queue=self.chunk_queue,
+            due=FakeDue(),
+            engagements=self.engagements,
+            templates=templates,
+            blobs=self.blobs,
+            candidates=lambda: self.candidates,
+            sender_check=SenderBinding(self.domains),
+            message_ids=message_ids,
+            subscriber_ids=subscriber_ids,
+            ids=ids,
+            clock=self.clock,
+        )
+        consent = ConsentService(self.subscribers, self.memberships, self.suppressions, self.clock)
         return Services(
             stage="test",
             clock=self.clock,
             audit=AuditTrail(FakeAuditLog(), ids, self.clock),
             keys=ApiKeyService(self.api_keys, ids, self.clock, seeded_bytes(4)),
             domains=domains,
-            subscribers=SubscriberService(
-                subscribers=self.subscribers,
-                memberships=self.memberships,
-                suppressions=self.suppressions,
-                lists=lists,
-                settings=self.audience_settings,
-                mx=self.mx,
-                everywhere=everywhere,
-                ids=subscriber_ids,
-                clock=self.clock,
-                jobs=self.jobs,
-                job_queue=self.job_queue,
-                resource_ids=ids,
-            ),
+            subscribers=people,
             address_changes=AddressChanges(
                 subscribers=self.subscribers,
                 memberships=self.memberships,
@@ -336,6 +357,15 @@ class World:
             addresses=AddressService(self.audience_settings, self.mx),
             audience_settings=AudienceSettingsService(self.audience_settings),
             lists=ListService(lists, ids, self.clock),
+            opt_in=opt_in_service(
+                people=people,
+                consent=consent,
+                lists=lists,
+                pages=self.page_settings,
+                messages=messages,
+                clock=self.clock,
+            ),
+            page_settings=PageSettingsService(self.page_settings, read_languages()),
             segments=SegmentService(
                 segments=self.segments, lists=lists, walk=walk, ids=ids, clock=self.clock
             ),
@@ -395,20 +425,7 @@ class World:
             settings=SettingsService(self.settings),
             switches=SwitchService(self.switches, self.clock),
             routing=RoutingService(self._routes, subscriber_ids, self.clock),
-            messages=MessageService(
-                ledger=ledger,
-                queue=self.chunk_queue,
-                due=FakeDue(),
-                engagements=self.engagements,
-                templates=templates,
-                blobs=self.blobs,
-                candidates=lambda: self.candidates,
-                sender_check=SenderBinding(self.domains),
-                message_ids=message_ids,
-                subscriber_ids=subscriber_ids,
-                ids=ids,
-                clock=self.clock,
-            ),
+            messages=messages,
             engagements=self.engagements,
             message_ids=message_ids,
             answers=answers,

@@ -1,79 +1,27 @@
+"""Unsubscribe links, and what every page has in common."""
+
 import base64
-import html.parser
-import io
-import itertools
 import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from aws_lambda_powertools import Logger, Metrics
 
-from functions.public.handler import respond
-from functions.public.wiring import Public
-from shared.audience.consent import ConsentService
 from shared.audience.model import ListState, Subscriber, SuppressionReason
 from shared.errors import DependencyUnavailable
-from shared.ids import Ids, SubscriberIds, UnsubscribeRef, UnsubscribeTokens
-from tests.fakes import (
-    FakeClock,
-    FakeMemberships,
-    FakeSubscribers,
-    FakeSuppressions,
-    seeded_bytes,
-)
+from shared.ids import UnsubscribeRef, UnsubscribeTokens
+from tests.functions.public.world import ADDRESS, Page
+from tests.functions.public.world import World as _World
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
-ADDRESS = "ann@example.com"
 
 
-_worlds = itertools.count()
-"""Loggers of one name share one stream, so each world has its own name."""
-
-
-class World:
-    def __init__(self) -> None:
-        self.log = io.StringIO()
-        clock = FakeClock()
-        ids = Ids(clock, seeded_bytes())
-        self.ws, self.news, self.campaign = ids.new("ws"), ids.new("lst"), ids.new("cmp")
-        self.ann = SubscriberIds(b"key").of(self.ws, ADDRESS)
-        self.subscribers, self.memberships = FakeSubscribers(), FakeMemberships()
-        self.suppressions = FakeSuppressions()
-        self.tokens = UnsubscribeTokens({"k1": b"old", "k2": b"new"}, "k2")
-        self.services = Public(
-            ConsentService(self.subscribers, self.memberships, self.suppressions, clock),
-            self.tokens,
-            Logger(service=f"public-{next(_worlds)}", stream=self.log),
-            Metrics(namespace="Tidepost", service="public"),
-        )
-        self.memberships.add(self.ws, self.news, [self.ann])
-        now = clock.now()
-        lists = {self.news: ListState.SUBSCRIBED}
-        self.subscribers.put(Subscriber(self.ann, self.ws, ADDRESS, now, now, lists))
-
-    def token(self, *, everything: bool = False) -> str:
-        list_id = None if everything else self.news
-        return self.tokens.make(UnsubscribeRef(self.ws, self.ann, self.campaign, list_id))
-
+class World(_World):
     def call(
         self, method: str, token: str, body: str | None = None, *, in_base64: bool = False
     ) -> dict[str, Any]:
-        event: dict[str, Any] = {
-            "version": "2.0",
-            "rawPath": f"/u/{token}",
-            "headers": {},
-            "requestContext": {"http": {"method": method, "path": f"/u/{token}"}},
-            "isBase64Encoded": in_base64,
-        }
-        if body is not None:
-            event["body"] = body
-        return respond(self.services, event)
-
-    @property
-    def stored(self) -> Subscriber:
-        return self.subscribers.people[self.ws, self.ann]
+        return self.send(method, f"/u/{token}", body, in_base64=in_base64)
 
     @property
     def has_left(self) -> bool:
@@ -81,29 +29,6 @@ class World:
             self.stored.lists == {self.news: ListState.UNSUBSCRIBED}
             and not self.memberships.lists[self.ws, self.news]
         )
-
-
-class Page(html.parser.HTMLParser):
-    """What a browser would find: forms with their fields, and anything that is not allowed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.forms: list[dict[str, str]] = []
-        self.tags: set[str] = set()
-        self.language = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        self.tags.add(tag)
-        if tag == "html":
-            self.language = values["lang"]
-        if tag == "form":
-            assert values == {"method": "post"}
-            self.forms.append({})
-        if tag in {"input", "button"}:
-            self.forms[-1][values["name"]] = values["value"]
 
 
 def test_opening_the_link_asks_and_changes_nothing() -> None:
@@ -114,12 +39,10 @@ def test_opening_the_link_asks_and_changes_nothing() -> None:
     assert answer["statusCode"] == 200
     page = Page(answer["body"])
     assert page.forms == [
-        {"List-Unsubscribe": "One-Click", "from": "list"},
-        {"List-Unsubscribe": "One-Click", "from": "everything"},
+        {"List-Unsubscribe": ["One-Click"], "from": ["list"]},
+        {"List-Unsubscribe": ["One-Click"], "from": ["everything"]},
     ]
-    assert page.language == "en"
-    assert {"title", "h1", "main", "meta"} <= page.tags
-    assert page.tags.isdisjoint({"script", "img", "link", "iframe"})
+    assert page.links == [f"../p/{world.token()}"]
     assert world.stored == before
     assert world.suppressions.entries == {}
 
@@ -177,7 +100,7 @@ def test_posting_again_gives_the_same_answer_and_changes_nothing() -> None:
 def test_the_second_button_unsubscribes_from_everything(*, in_base64: bool) -> None:
     world = World()
     (_, form) = Page(world.call("GET", world.token())["body"]).forms
-    body = "&".join(f"{name}={value}" for name, value in form.items())
+    body = "&".join(f"{name}={value}" for name, [value] in form.items())
     if in_base64:
         body = base64.b64encode(body.encode()).decode()
     answer = world.call("POST", world.token(), body, in_base64=in_base64)
@@ -212,7 +135,7 @@ def forgeries() -> list[str]:
 
 
 @pytest.mark.parametrize("token", forgeries())
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_a_forged_token_is_a_404_page(method: str, token: str) -> None:
     world = World()
     answer = world.call(method, token, ONE_CLICK)
@@ -223,8 +146,8 @@ def test_a_forged_token_is_a_404_page(method: str, token: str) -> None:
 
 def test_other_paths_and_methods() -> None:
     world = World()
-    event = {"rawPath": "/", "requestContext": {"http": {"method": "GET"}}}
-    assert respond(world.services, event)["statusCode"] == 404
+    for path in ("/", "/x/k2.abc", f"/u/{world.token()}/more", f"/{world.token()}"):
+        assert world.open(path)["statusCode"] == 404
     refused = world.call("DELETE", world.token())
     assert (refused["statusCode"], refused["headers"]["allow"]) == (405, "GET, HEAD, POST")
     assert not world.has_left
@@ -271,7 +194,7 @@ def test_one_log_line_without_token_or_person(capsys: pytest.CaptureFixture[str]
     token = world.token()
     for method in ("GET", "POST"):
         world.call(method, token, ONE_CLICK)
-    logs = [json.loads(line) for line in world.log.getvalue().splitlines()]
+    logs = world.logged
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(log["method"], log["outcome"]) for log in logs] == [
         ("GET", "asked"),

@@ -4,7 +4,7 @@ import pytest
 
 from shared.audience.model import ListState, Subscriber, Suppression, SuppressionReason
 from shared.audience.writes import ATTEMPTS
-from shared.errors import NotFound, StaleWrite
+from shared.errors import NotFound, StaleWrite, WrongState
 from tests.shared.audience.world import World
 
 
@@ -145,3 +145,80 @@ def test_retries_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StaleWrite, match="try again"):
         world.consent.subscribe(world.ws, ann.id, world.a_list())
     assert len(tries) == ATTEMPTS
+
+
+def test_asking_makes_pending_only_who_was_nothing_before() -> None:
+    world = World()
+    news = world.a_list()
+    ann = world.add("ann@example.com")
+    asked = world.consent.ask(world.ws, ann.id, news)
+    assert asked.lists == {news: ListState.PENDING}
+    assert world.members(news) == {ann.id}
+    assert world.consent.ask(world.ws, ann.id, news) == asked
+    for state in (ListState.SUBSCRIBED, ListState.UNSUBSCRIBED):
+        stored = world.subscribers.put(
+            replace(world.stored("ann@example.com"), lists={news: state})
+        )
+        assert world.consent.ask(world.ws, ann.id, news) == stored
+    with pytest.raises(NotFound):
+        world.consent.ask(world.ws, world.id_of("bob@example.com"), news)
+
+
+@pytest.mark.parametrize("state", [None, *ListState])
+def test_opting_in_subscribes_from_every_state(state: ListState | None) -> None:
+    world = World()
+    news = world.a_list()
+    ann = world.add("ann@example.com")
+    world.subscribers.put(replace(ann, lists={news: state} if state else {}))
+    for _ in range(2):
+        assert world.consent.opt_in(world.ws, ann.id, news).lists == {news: ListState.SUBSCRIBED}
+    assert world.members(news) == {ann.id}
+
+
+def test_opting_in_lifts_an_unsubscription_and_leaves_other_lists_left() -> None:
+    world = World()
+    news, offers = world.a_list(), world.a_list()
+    ann = world.add("ann@example.com", news, offers)
+    world.consent.unsubscribe(world.ws, ann.id, None, source="link")
+    person = world.consent.opt_in(world.ws, ann.id, news)
+    assert person.suppressed is None
+    assert person.lists == {news: ListState.SUBSCRIBED, offers: ListState.UNSUBSCRIBED}
+    assert world.suppressions.entries == {}
+
+
+def test_a_crash_before_the_suppression_is_lifted_is_mended_by_opting_in_again() -> None:
+    world = World()
+    news = world.a_list()
+    ann = world.add("ann@example.com", news)
+    world.consent.unsubscribe(world.ws, ann.id, None, source="link")
+    world.suppressions.remove(world.ws, ann.id)
+    assert world.stored("ann@example.com").suppressed is SuppressionReason.UNSUBSCRIBED
+    assert world.consent.opt_in(world.ws, ann.id, news).suppressed is None
+
+
+@pytest.mark.parametrize(
+    "reason", [one for one in SuppressionReason if one is not SuppressionReason.UNSUBSCRIBED]
+)
+def test_opting_in_lifts_nothing_graver_even_if_it_comes_at_that_moment(
+    reason: SuppressionReason,
+) -> None:
+    world = World()
+    news = world.a_list()
+    ann = world.add("ann@example.com", news)
+    world.consent.unsubscribe(world.ws, ann.id, None, source="link")
+    find = world.suppressions.get
+
+    def overtaken(workspace: str, subscriber_id: str) -> Suppression | None:
+        found = find(workspace, subscriber_id)
+        entry = Suppression(workspace, subscriber_id, reason, world.clock.now(), "webhook:ses")
+        world.suppressions.put(entry)
+        return found
+
+    world.suppressions.get = overtaken  # type: ignore[method-assign]  # another writer
+    world.consent.opt_in(world.ws, ann.id, news)
+    world.suppressions.get = find  # type: ignore[method-assign]  # as it was
+    assert world.stored("ann@example.com").suppressed is reason
+    before = world.stored("ann@example.com")
+    with pytest.raises(WrongState, match="suppressed"):
+        world.consent.opt_in(world.ws, ann.id, news)
+    assert world.stored("ann@example.com") == before

@@ -1,7 +1,9 @@
 import pytest
 
-from shared.audience.lists import MAX_LISTS, list_problems
+from shared.audience.lists import MAX_LISTS, joining, list_problems
+from shared.audience.model import DoubleOptIn, ListState
 from shared.errors import InvalidInput, NotFound
+from shared.mail import Mailbox
 from tests.shared.audience.world import World
 
 
@@ -27,6 +29,22 @@ def test_a_list_through_its_life() -> None:
         world.lists.get(world.ws, news.id)
     with pytest.raises(NotFound):
         world.lists.delete(world.ws, news.id)
+
+
+def test_who_joins_is_pending_where_a_list_asks() -> None:
+    world = World()
+    plain = world.lists.create(world.ws, "Plain")
+    opt_in = DoubleOptIn(Mailbox("news@example.com"))
+    asks = world.lists.create(world.ws, "Asks", public=True, double_opt_in=opt_in)
+    assert joining([plain, asks]) == {
+        plain.id: ListState.SUBSCRIBED,
+        asks.id: ListState.PENDING,
+    }
+    assert world.add("ann@example.com", plain.id, asks.id).lists == joining([plain, asks])
+    renamed = world.lists.update(world.ws, asks.id, name="Letters")
+    assert (renamed.public, renamed.double_opt_in) == (True, opt_in)
+    ended = world.lists.update(world.ws, asks.id, public=False, double_opt_in=None)
+    assert (ended.public, ended.double_opt_in) == (False, None)
 
 
 @pytest.mark.parametrize(

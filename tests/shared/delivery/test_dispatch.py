@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from shared.audience.model import ListState, SuppressionReason
+from shared.content.model import TemplateSource
 from shared.delivery.model import ChunkKey
 from shared.delivery.posting import FIRST_BATCH
 from shared.delivery.rates import Limits
@@ -56,6 +57,20 @@ def test_the_mail_has_one_click_headers_and_personal_content() -> None:
     assert batch.html is not None
     assert url in batch.html.fill(recipient.values)
     assert world.message_ids.parse(recipient.message_id).index == 0
+
+
+def test_a_mail_can_link_to_the_persons_preference_centre() -> None:
+    world = World()
+    source = TemplateSource("Hi", text="{{ unsubscribe_url }} {{ preferences_url }}")
+    template = world.templates.get(world.workspace, world.template_id)
+    world.templates.add_version(replace(template, source=source))
+    world.people(1)
+    world.launched()
+    world.drain()
+    batch = next(s.batches[0] for s in world.senders.values() if s.batches)
+    assert batch.text is not None
+    leave, preferences = batch.text.fill(batch.recipients[0].values).split()
+    assert preferences == leave.replace("/u/", "/p/") != leave
 
 
 def test_who_may_not_be_mailed_is_skipped_with_the_reason() -> None:
