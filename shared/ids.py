@@ -60,6 +60,10 @@ def to_bytes(identifier: str) -> bytes:
     return (bits >> 4).to_bytes(ID_BYTES, "big")
 
 
+NOBODY = to_text(SUBSCRIBER, bytes(ID_BYTES))
+"""Stands in a plan where somebody was who has been erased."""
+
+
 def is_id(prefix: str, text: str) -> bool:
     """Whether `text` is a well formed id with this prefix."""
     if not text.startswith(prefix + "_"):

@@ -33,6 +33,10 @@ class EngagementStore(Protocol):
         """A person's events, newest first."""
         ...
 
+    def remove(self, engagement: Engagement) -> None:
+        """Removes an event; removing one that is gone changes nothing."""
+        ...
+
 
 class CounterStore(Protocol):
     """Keeps counters, each stream shard its own items."""

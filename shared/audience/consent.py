@@ -11,6 +11,10 @@ side of not mailing, or be repaired by doing it again:
   the list changes in between, whoever changed it will read a record at least
   as new, and the version lets only one of the two writes through.
 
+What is a person's own wish, or ours about her, leaves a record
+(`shared.audience.consents`), written before the change: a crash in between
+leaves a record too many and never one too few. What changes nothing leaves none.
+
 An id of an address that somebody has changed away leads on to the one she has
 now (see `shared.audience.readdressing`): a link in an old mail still works.
 """
@@ -18,13 +22,16 @@ now (see `shared.audience.readdressing`): a link in an old mail still works.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import replace
 
+from shared.audience.circumstances import Circumstances
+from shared.audience.consents import ConsentChange, ConsentLog, ConsentRecord
 from shared.audience.model import ListState, Subscriber, Suppression, SuppressionReason
 from shared.audience.ports import MembershipStore, SubscriberStore, SuppressionStore
 from shared.audience.writes import present_id, rewrite
 from shared.clock import Clock
-from shared.errors import NotFound, StaleWrite
+from shared.errors import NotFound, StaleWrite, WrongState
 
 FOLLOWS_PERSON = frozenset(
     {
@@ -46,13 +53,22 @@ class ConsentService:
         memberships: MembershipStore,
         suppressions: SuppressionStore,
         clock: Clock,
+        log: ConsentLog,
     ) -> None:
         self._subscribers = subscribers
         self._memberships = memberships
         self._suppressions = suppressions
         self._clock = clock
+        self._log = log
 
-    def subscribe(self, workspace: str, subscriber_id: str, list_id: str) -> Subscriber:
+    def subscribe(
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> Subscriber:
         """Puts the person on a list, also if she had left it: the caller vouches for her wish.
 
         A suppression stays, see `unsuppress`.
@@ -63,10 +79,17 @@ class ConsentService:
         """
         subscriber_id = present_id(self._subscribers, workspace, subscriber_id)
         self._memberships.add(workspace, list_id, [subscriber_id])
-        return self._set(workspace, subscriber_id, list_id, ListState.SUBSCRIBED)
+        told = circumstances or UNTOLD
+        return self._set(workspace, subscriber_id, list_id, ListState.SUBSCRIBED, told)
 
     def unsubscribe(
-        self, workspace: str, subscriber_id: str, list_id: str | None, *, source: str
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str | None,
+        *,
+        source: str,
+        circumstances: Circumstances | None = None,
     ) -> Subscriber | None:
         """Takes the person off a list or, with None, off everything.
 
@@ -76,11 +99,18 @@ class ConsentService:
         Raises:
             StaleWrite: try again.
         """
+        told = circumstances or told_by(source)
         if list_id is None:
-            self.suppress(workspace, subscriber_id, SuppressionReason.UNSUBSCRIBED, source=source)
+            self.suppress(
+                workspace,
+                subscriber_id,
+                SuppressionReason.UNSUBSCRIBED,
+                source=source,
+                circumstances=told,
+            )
         present = present_id(self._subscribers, workspace, subscriber_id)
         try:
-            person = self._set(workspace, present, list_id, ListState.UNSUBSCRIBED)
+            person = self._set(workspace, present, list_id, ListState.UNSUBSCRIBED, told)
         except NotFound as error:
             if present_id(self._subscribers, workspace, subscriber_id) != subscriber_id:
                 raise StaleWrite(_MOVING) from error
@@ -90,7 +120,13 @@ class ConsentService:
         return person
 
     def suppress(
-        self, workspace: str, subscriber_id: str, reason: SuppressionReason, *, source: str
+        self,
+        workspace: str,
+        subscriber_id: str,
+        reason: SuppressionReason,
+        *,
+        source: str,
+        circumstances: Circumstances | None = None,
     ) -> Suppression:
         """Keeps the address from being mailed; returns the entry in force.
 
@@ -101,6 +137,10 @@ class ConsentService:
         Raises:
             StaleWrite: the list has the entry, the person not yet; try again.
         """
+        if reason in FOLLOWS_PERSON:
+            self._note_suppression(
+                workspace, subscriber_id, reason, circumstances or told_by(source)
+            )
         entered = self._enter(workspace, subscriber_id, reason, source)
         # Asked only now: a change of address from here on finds the entry and takes it along.
         present = present_id(self._subscribers, workspace, subscriber_id)
@@ -117,7 +157,45 @@ class ConsentService:
             self.copy_suppression(workspace, subscriber_id)
         return self._suppressions.get(workspace, subscriber_id) or entry
 
-    def unsuppress(self, workspace: str, subscriber_id: str) -> Subscriber:
+    def _note_suppression(
+        self, workspace: str, subscriber_id: str, reason: SuppressionReason, told: Circumstances
+    ) -> None:
+        """Keeps a record unless there is one: of her own wish, or since she was erased."""
+        entry = self._suppressions.get(workspace, subscriber_id)
+        if entry and entry.reason in {reason, SuppressionReason.ERASURE}:
+            return
+        self.note(workspace, subscriber_id, ConsentChange.SUPPRESSED, told, detail=reason.value)
+
+    def note(
+        self,
+        workspace: str,
+        subscriber_id: str,
+        change: ConsentChange,
+        circumstances: Circumstances,
+        *,
+        lists: Iterable[str] = (),
+        detail: str = "",
+    ) -> None:
+        """Keeps a record of a change that is about to be made."""
+        self._log.append(
+            ConsentRecord(
+                workspace,
+                subscriber_id,
+                self._clock.now(),
+                change,
+                circumstances,
+                tuple(lists),
+                detail,
+            )
+        )
+
+    def unsuppress(
+        self,
+        workspace: str,
+        subscriber_id: str,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> Subscriber:
         """Lets the person be mailed again; the caller vouches that she asked for it.
 
         Lists that she left stay left.
@@ -128,8 +206,34 @@ class ConsentService:
         """
         subscriber_id = present_id(self._subscribers, workspace, subscriber_id)
         self._subscribers.get(workspace, subscriber_id)
+        if entry := self._suppressions.get(workspace, subscriber_id):
+            self.note(
+                workspace,
+                subscriber_id,
+                ConsentChange.UNSUPPRESSED,
+                circumstances or UNTOLD,
+                detail=entry.reason.value,
+            )
         self._suppressions.remove(workspace, subscriber_id)
         return self.copy_suppression(workspace, subscriber_id)
+
+    def admit(
+        self, workspace: str, subscriber_id: str, circumstances: Circumstances | None
+    ) -> None:
+        """Lets an address that was erased be added again, if she has agreed anew.
+
+        That is told by the words she agreed to (`text_version`); others are let pass.
+
+        Raises:
+            WrongState: it was erased, and nothing is said of a new consent.
+        """
+        entry = self._suppressions.get(workspace, subscriber_id)
+        if entry is None or entry.reason is not SuppressionReason.ERASURE:
+            return
+        if circumstances is None or not circumstances.text_version:
+            raise WrongState(_ERASED)
+        self.note(workspace, subscriber_id, ConsentChange.RETURNED, circumstances)
+        self._suppressions.remove(workspace, subscriber_id)
 
     def copy_suppression(
         self, workspace: str, subscriber_id: str, *, known: Subscriber | None = None
@@ -153,18 +257,47 @@ class ConsentService:
         return rewrite(self._subscribers, workspace, subscriber_id, copy, known=known)
 
     def _set(
-        self, workspace: str, subscriber_id: str, list_id: str | None, state: ListState
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str | None,
+        state: ListState,
+        told: Circumstances,
     ) -> Subscriber:
         """Sets the state on one list or, with None, on every list of the person."""
+        noted: set[str] = set()
 
         def change(person: Subscriber) -> Subscriber:
             named = person.lists if list_id is None else [list_id]
             lists = {**person.lists, **dict.fromkeys(named, state)}
             if lists == person.lists:
                 return person
+            new = [one for one in named if person.lists.get(one) is not state]
+            confirmed = any(person.lists.get(one) is ListState.PENDING for one in new)
+            if not noted.issuperset(new):  # else another writer came between, and it is noted
+                self.note(workspace, subscriber_id, _change(state, confirmed), told, lists=new)
+                noted.update(new)
             return replace(person, lists=lists, updated_at=self._clock.now())
 
         return rewrite(self._subscribers, workspace, subscriber_id, change)
 
 
+def told_by(source: str) -> Circumstances:
+    """What a source alone says: `link`, `api:<key id>`, `webhook:<provider>`."""
+    return Circumstances(source.partition(":")[0], actor=source)
+
+
+def _change(state: ListState, confirmed: bool) -> ConsentChange:
+    if state is ListState.SUBSCRIBED and confirmed:
+        return ConsentChange.CONFIRMED
+    return ConsentChange(state.value)
+
+
+UNTOLD = Circumstances("api")
+"""Where a caller says nothing of how it came about."""
+
+_ERASED = (
+    "this address was erased at the person's request; it is taken again only with `consent` that"
+    " names the text she has agreed to since"
+)
 _MOVING = "the address of this person is being changed at this moment; try again"

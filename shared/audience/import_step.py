@@ -7,9 +7,10 @@ own. Every phase goes on in bounded steps.
 from __future__ import annotations
 
 from shared.audience.cells import csv_lines, neutral
+from shared.audience.consents import ConsentChange, ConsentLog, ConsentRecord
 from shared.audience.import_files import ImportFiles, read_rejections
 from shared.audience.import_reading import ROWS_PER_STEP, ImportReading
-from shared.audience.import_writing import ImportWriting
+from shared.audience.import_writing import ImportWriting, circumstances_of
 from shared.audience.joining import join_step
 from shared.audience.ports import (
     LargeFileStore,
@@ -41,15 +42,17 @@ class ImportStep:
         blobs: LargeFileStore,
         ids: SubscriberIds,
         clock: Clock,
+        log: ConsentLog,
         people_per_step: int = PEOPLE_PER_STEP,
         rows_per_step: int = ROWS_PER_STEP,
     ) -> None:
         self._blobs = blobs
+        self._log = log
         self._people_per_step = people_per_step
         self._reading = ImportReading(
             blobs=blobs, lists=lists, settings=settings, ids=ids, rows_per_step=rows_per_step
         )
-        self._writing = ImportWriting(subscribers, memberships, suppressions, clock)
+        self._writing = ImportWriting(subscribers, memberships, suppressions, clock, log)
 
     def run(self, job: Job) -> Job:
         """The next step.
@@ -81,6 +84,8 @@ class ImportStep:
     def _write(self, job: Job) -> Job:
         files = ImportFiles(self._blobs, job)
         cursor, tally = dict(job.cursor), Tally.of(job.progress)
+        if cursor["number"] == cursor["offset"] == 0 and not job.params["dry_run"]:
+            self._log.append(_consent_of(job))
         people, offset = files.people(cursor["number"], cursor["offset"], self._people_per_step)
         if not people:
             cursor |= {"number": cursor["number"] + 1, "offset": 0}
@@ -113,6 +118,19 @@ class ImportStep:
         )
         cursor = {**job.cursor, "join": joined.cursor}
         return job.advanced(cursor=cursor, progress=job.progress, done=joined.done)
+
+
+def _consent_of(job: Job) -> ConsentRecord:
+    """One record for all whom the import adds: one each would cost a write a row."""
+    return ConsentRecord(
+        job.workspace,
+        job.id,
+        job.created_at,
+        ConsentChange.IMPORTED,
+        circumstances_of(job),
+        tuple(job.params["lists"]),
+        job.params.get("basis", ""),
+    )
 
 
 def _report_part(number: int, lines: bytes) -> bytes:

@@ -41,7 +41,8 @@ class ImportOptions:
     """What the caller wants done with a file.
 
     `mapping` is for plain files, see `importers.mapping`; `list_names` for
-    listmonk's, see `importers.listmonk`.
+    listmonk's, see `importers.listmonk`. `basis` says how these people came to
+    agree and `text_version` to which words; `actor` is who imports them.
     """
 
     file_format: FileFormat
@@ -51,6 +52,9 @@ class ImportOptions:
     dry_run: bool = False
     mapping: Mapping[str, str] = field(default_factory=dict)
     list_names: Mapping[str, str] = field(default_factory=dict)
+    basis: str = ""
+    text_version: str = ""
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,9 @@ class ImportService:
                 "dry_run": options.dry_run,
                 "mapping": dict(options.mapping),
                 "list_names": dict(options.list_names),
+                "basis": options.basis,
+                "text_version": options.text_version,
+                "actor": options.actor,
                 "upload": self._random_bytes(_KEY_BYTES).hex(),
             },
             state=state,

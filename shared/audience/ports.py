@@ -181,6 +181,18 @@ class LargeFileStore(BlobStore, Protocol):
         ...
 
 
+class FileKeeper(Protocol):
+    """What is needed to remove a workspace's files."""
+
+    def keys(self, prefix: str, *, after: str | None = None, limit: int) -> list[str]:
+        """The first `limit` keys that begin with `prefix`, in their order, behind `after`."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Removes a file; removing one that is gone changes nothing."""
+        ...
+
+
 MIN_PART_BYTES = 5 * 1024 * 1024
 """Amazon S3's "multipart upload limits"."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from shared.audience.addresses import normalise
-from shared.audience.consent import ConsentService
+from shared.audience.circumstances import Circumstances
+from shared.audience.consent import UNTOLD, ConsentService
+from shared.audience.consents import ConsentChange, ConsentLog
 from shared.audience.fields import Fields, read_fields, size_problems
 from shared.audience.lists import list_problems
 from shared.audience.merging import MergePolicy, joins, merged, subscribing
@@ -79,6 +81,7 @@ class SubscriberService:
         jobs: JobStore,
         job_queue: JobQueue,
         resource_ids: Ids,
+        log: ConsentLog,
     ) -> None:
         self._subscribers = subscribers
         self._memberships = memberships
@@ -90,25 +93,38 @@ class SubscriberService:
         self._jobs = jobs
         self._job_queue = job_queue
         self._resource_ids = resource_ids
-        self._consent = ConsentService(subscribers, memberships, suppressions, clock)
+        self._consent = ConsentService(subscribers, memberships, suppressions, clock, log)
 
-    def create(self, workspace: str, draft: SubscriberDraft) -> Subscriber:
+    def create(
+        self,
+        workspace: str,
+        draft: SubscriberDraft,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> Subscriber:
         """Adds a person and puts her on the draft's lists.
 
         One who was deleted before starts clean, but her entry on the
-        suppression list is still in force.
+        suppression list is still in force. One who was erased must have agreed
+        anew, see `ConsentService.admit`.
 
         Raises:
             InvalidInput: names every field that is wrong, a list as `lists.<i>`.
             AlreadyExists: there is a person of that address.
-            WrongState: she is being deleted at this moment.
+            WrongState: she is being deleted at this moment, or was erased.
         """
         person, _ = self._read(workspace, draft)
         if self._present(person):
             raise AlreadyExists(_EXISTS)
-        return self._add(person)
+        return self._add(person, circumstances)
 
-    def upsert(self, workspace: str, draft: SubscriberDraft) -> tuple[Subscriber, bool]:
+    def upsert(
+        self,
+        workspace: str,
+        draft: SubscriberDraft,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> tuple[Subscriber, bool]:
         """Adds a person, or merges the draft into the one there is; True if she is new.
 
         Merging is `MergePolicy.MERGE`: it never puts anybody back on a list
@@ -116,19 +132,21 @@ class SubscriberService:
 
         Raises:
             InvalidInput: as `create`, or the fields together would pass a limit.
-            WrongState: she is being deleted at this moment.
+            WrongState: she is being deleted at this moment, or was erased.
             StaleWrite: others kept changing her; try again.
         """
         new, fields = self._read(workspace, draft)
         present = self._present(new)
         if present is None:
             try:
-                return self._add(new), True
+                return self._add(new, circumstances), True
             except AlreadyExists:
                 present = self._subscribers.get(workspace, new.id)
 
         def merge(person: Subscriber) -> Subscriber:
-            for list_id in joins(person, new.lists):
+            if joined := joins(person, new.lists):
+                self._note_joined(person, joined, circumstances)
+            for list_id in joined:
                 self._memberships.add(workspace, list_id, [new.id])
             changed = merged(person, fields, new.lists, MergePolicy.MERGE)
             return self._dated(person, replace(changed, quality=new.quality))
@@ -254,14 +272,29 @@ class SubscriberService:
             members.cursor,
         )
 
-    def subscribe(self, workspace: str, subscriber_id: str, list_id: str) -> Subscriber:
+    def subscribe(
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> Subscriber:
         """Puts the person on a list, see `ConsentService.subscribe`. Raises NotFound."""
         self._subscribers.get(workspace, subscriber_id)
         self._lists.get(workspace, list_id)
-        return self._consent.subscribe(workspace, subscriber_id, list_id)
+        return self._consent.subscribe(
+            workspace, subscriber_id, list_id, circumstances=circumstances
+        )
 
     def unsubscribe(
-        self, workspace: str, subscriber_id: str, list_id: str | None, *, source: str
+        self,
+        workspace: str,
+        subscriber_id: str,
+        list_id: str | None,
+        *,
+        source: str,
+        circumstances: Circumstances | None = None,
     ) -> Subscriber:
         """Takes the person off one list or everything, see `ConsentService.unsubscribe`.
 
@@ -272,7 +305,9 @@ class SubscriberService:
         if list_id is not None:
             self._lists.get(workspace, list_id)
         self._subscribers.get(workspace, subscriber_id)
-        person = self._consent.unsubscribe(workspace, subscriber_id, list_id, source=source)
+        person = self._consent.unsubscribe(
+            workspace, subscriber_id, list_id, source=source, circumstances=circumstances
+        )
         if person is None:
             raise NotFound("subscriber", subscriber_id)
         return person
@@ -336,7 +371,10 @@ class SubscriberService:
             raise WrongState("this person is being deleted; try again in a minute")
         return person
 
-    def _add(self, person: Subscriber) -> Subscriber:
+    def _add(self, person: Subscriber, circumstances: Circumstances | None) -> Subscriber:
+        self._consent.admit(person.workspace, person.id, circumstances)
+        if person.lists:
+            self._note_joined(person, person.lists, circumstances)
         for list_id in person.lists:
             self._memberships.add(person.workspace, list_id, [person.id])
         try:
@@ -344,6 +382,14 @@ class SubscriberService:
         except StaleWrite as error:
             raise AlreadyExists(_EXISTS) from error
         return self._consent.copy_suppression(person.workspace, person.id, known=stored)
+
+    def _note_joined(
+        self, person: Subscriber, joined: Iterable[str], circumstances: Circumstances | None
+    ) -> None:
+        told = circumstances or UNTOLD
+        self._consent.note(
+            person.workspace, person.id, ConsentChange.SUBSCRIBED, told, lists=joined
+        )
 
     def _dated(self, before: Subscriber, after: Subscriber) -> Subscriber:
         """With the time of the change, if there is one."""

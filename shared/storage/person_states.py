@@ -14,8 +14,9 @@ from pynamodb.attributes import BinaryAttribute
 
 from shared.analytics.person_state import KeptState
 from shared.clock import Clock, SystemClock
-from shared.engagement import KEPT_DAYS, EngagementState
+from shared.engagement import EngagementState
 from shared.errors import StaleWrite
+from shared.retention import KeptFor, by_default
 from shared.storage.shards import key_of, keys_of, partition
 from shared.storage.tables import VersionedModel
 
@@ -34,8 +35,9 @@ class StateItem(VersionedModel):
 class DynamoPersonStates:
     """`PersonStateStore` for the aggregator and `EngagementReader` for segments."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, kept: KeptFor = by_default) -> None:
         self._clock = clock or SystemClock()
+        self._kept = kept
 
     def load(self, workspace: str, subscribers: Sequence[str]) -> dict[str, KeptState]:
         """As the port says."""
@@ -47,7 +49,7 @@ class DynamoPersonStates:
 
     def save(self, workspace: str, states: Mapping[str, KeptState]) -> set[str]:
         """As the port says. BatchWriteItem knows no condition, so each is a call of its own."""
-        expires = self._clock.now() + timedelta(days=KEPT_DAYS)
+        expires = self._clock.now() + timedelta(days=self._kept(workspace).engagement_days)
 
         def write(pair: tuple[str, KeptState]) -> bool:
             subscriber, kept = pair
