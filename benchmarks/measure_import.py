@@ -33,6 +33,7 @@ from shared.ids import Ids, SubscriberIds
 from shared.jobs import Job, JobState
 from shared.storage import tables
 from shared.storage.audience_settings import DynamoAudienceSettings
+from shared.storage.consents import DynamoConsents
 from shared.storage.jobs import DynamoJobs
 from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
@@ -174,6 +175,7 @@ def measure(rows: int, attribute_bytes: int, folder: Path) -> dict[str, Any]:
         blobs=blobs,
         ids=SubscriberIds(b"k" * 64),
         clock=clock,
+        log=DynamoConsents(),
     )
     opened = service.open(workspace, ImportOptions(FileFormat.CSV, list_ids=[list_id]))
     path = blobs.path(opened.form.fields["key"])

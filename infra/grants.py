@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 TABLES: Mapping[str, Mapping[str, str]] = {
-    "workspaces": {"api": "RWD", "jobs": "RW", "scheduler": "R", "dispatcher": "R"},
+    "workspaces": {
+        "api": "RWD",
+        "jobs": "RW",
+        "scheduler": "R",
+        "dispatcher": "R",
+        "webhooks": "R",
+        "aggregator": "R",
+    },
     "api-keys": {"api": "RW", "jobs": "W"},
     "subscribers": {
         "api": "RW",
@@ -28,6 +35,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "aggregator": "RW",
         "public": "RW",
     },
+    "consents": {"api": "QP", "jobs": "QP", "aggregator": "P", "public": "P"},
+    "erasures": {"api": "P", "jobs": "Q"},
     "campaigns": {"api": "RW", "jobs": "RW", "scheduler": "RW", "dispatcher": "RW"},
     "ledger": {
         "api": "RW",
@@ -38,7 +47,13 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     },
     "due": {"api": "WB", "jobs": "WB", "scheduler": "RWDB", "dispatcher": "WB"},
     "rates": {"api": "R", "scheduler": "R", "dispatcher": "RW", "warming_cron": "RW"},
-    "engagements": {"api": "R", "jobs": "Q", "scheduler": "R", "webhooks": "WB"},
+    "engagements": {
+        "api": "R",
+        "jobs": "QD",
+        "scheduler": "R",
+        "webhooks": "WB",
+        "aggregator": "D",
+    },
     "counters": {"api": "R", "scheduler": "R", "aggregator": "RWB"},
     "jobs": {"api": "RW", "jobs": "RW", "scheduler": "R"},
     "idempotency": {"api": "RWD"},
@@ -47,7 +62,12 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 
 # (table, index) pairs that a function may query.
 INDEXES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "api": (("api-keys", "by_workspace"), ("engagements", "by_subscriber")),
+    "api": (
+        ("api-keys", "by_workspace"),
+        ("ledger", "by_person"),
+        ("engagements", "by_subscriber"),
+    ),
+    "jobs": (("ledger", "by_person"), ("engagements", "by_subscriber")),
     "scheduler": (("campaigns", "active"),),
 }
 
@@ -68,6 +88,9 @@ CONSUMES: Mapping[str, tuple[str, ...]] = {
 # GetObject, PutObject and ListBucket: without the last, S3 says AccessDenied of a
 # file that is not there.
 FILES: tuple[str, ...] = ("api", "jobs")
+
+# DeleteObject: for erasures.
+FILE_DELETERS: tuple[str, ...] = ("jobs",)
 
 # GetObject of what transactional messages keep there, and ListBucket.
 MESSAGE_FILES: tuple[str, ...] = ("dispatcher",)

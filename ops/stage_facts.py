@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from shared.errors import ConfigurationError
 
 TABLES = (
-    "workspaces", "api-keys", "subscribers", "memberships", "suppressions", "campaigns", "ledger",
-    "due", "rates", "engagements", "counters", "jobs", "idempotency", "audit",
+    "workspaces", "api-keys", "subscribers", "memberships", "suppressions", "consents", "erasures",
+    "campaigns", "ledger", "due", "rates", "engagements", "counters", "jobs", "idempotency",
+    "audit",
 )  # fmt: skip
 FUNCTIONS = (
     "api", "jobs", "scheduler", "dispatcher", "webhooks", "aggregator", "public", "warming_cron",

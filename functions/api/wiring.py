@@ -15,6 +15,9 @@ from shared.access.domains import SenderDomainService
 from shared.access.keys import ApiKeyService
 from shared.access.senders import SenderBinding
 from shared.audience.address_check import AddressService
+from shared.audience.consent import ConsentService
+from shared.audience.consents import Consents
+from shared.audience.erasure import ErasureService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
@@ -30,6 +33,7 @@ from shared.config import Settings
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
 from shared.delivery.messages import MessageService
+from shared.delivery.personal_data import PersonalData
 from shared.delivery.recipients import RecipientListing
 from shared.delivery.retrying import RetryService
 from shared.delivery.settings import SettingsService
@@ -37,6 +41,7 @@ from shared.delivery.settling_by_hand import HandSettler
 from shared.delivery.switches import SwitchService
 from shared.ids import Ids, MessageIds, SubscriberIds
 from shared.providers.registry import candidates
+from shared.retention import CachedRetention, RetentionService
 from shared.storage import tables
 from shared.storage.api_keys import DynamoApiKeys
 from shared.storage.audience_settings import DynamoAudienceSettings
@@ -44,10 +49,12 @@ from shared.storage.audit import DynamoAuditLog
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
+from shared.storage.consents import DynamoConsents
 from shared.storage.counters import DynamoCounters
 from shared.storage.dns import DnsMx, DnsTxt
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
+from shared.storage.erasures import DynamoErasures
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
@@ -55,6 +62,7 @@ from shared.storage.memberships import DynamoMemberships
 from shared.storage.parameters import ParameterReader
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue
+from shared.storage.retention import DynamoRetention
 from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.sender_domains import DynamoSenderDomains
 from shared.storage.settings import DynamoSettings
@@ -103,6 +111,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
     audience_settings, dns_servers = DynamoAudienceSettings(), parameters.deployment().dns_servers
     mx = DnsMx(dns_servers)
     senders = SenderBinding(sender_domains)
+    log, kept = DynamoConsents(), CachedRetention(DynamoRetention(), clock).of
     domains = SenderDomainService(
         sender_domains,
         DnsTxt(dns_servers),
@@ -113,7 +122,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
     return Services(
         stage=settings.stage,
         clock=clock,
-        audit=AuditTrail(DynamoAuditLog(), ids, clock),
+        audit=AuditTrail(DynamoAuditLog(), ids, clock, kept),
         keys=ApiKeyService(DynamoApiKeys(), ids, clock, os.urandom),
         domains=domains,
         subscribers=SubscriberService(
@@ -128,6 +137,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
             jobs=jobs,
             job_queue=job_queue,
             resource_ids=ids,
+            log=log,
         ),
         address_changes=AddressChanges(
             subscribers=DynamoSubscribers(),
@@ -136,6 +146,33 @@ def _services(settings: Settings, clients: Clients) -> Services:
             settings=audience_settings,
             mx=mx,
             ids=subscriber_ids,
+            clock=clock,
+            log=log,
+        ),
+        consents=Consents(log),
+        personal_data=PersonalData(
+            consents=Consents(log),
+            suppressions=DynamoSuppressions(),
+            engagement=DynamoPersonStates(),
+            snapshots=snapshots,
+            members=memberships,
+            engagements=engagements,
+            ledger=ledger,
+            message_ids=message_ids,
+            blobs=blobs,
+            clock=clock,
+            random_bytes=os.urandom,
+        ),
+        erasures=ErasureService(
+            journal=DynamoErasures(),
+            subscribers=DynamoSubscribers(),
+            consent=ConsentService(
+                DynamoSubscribers(), memberships, DynamoSuppressions(), clock, log
+            ),
+            ids=subscriber_ids,
+            jobs=jobs,
+            job_queue=job_queue,
+            resource_ids=ids,
             clock=clock,
         ),
         addresses=AddressService(audience_settings, mx),
@@ -197,6 +234,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
         hand_settler=HandSettler(ledger, message_ids),
         settings=SettingsService(workspace_settings),
         switches=SwitchService(DynamoSwitches(), clock),
+        retention=RetentionService(DynamoRetention()),
         messages=MessageService(
             ledger=ledger,
             queue=SqsChunkQueue(
@@ -212,6 +250,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
             subscriber_ids=subscriber_ids,
             ids=ids,
             clock=clock,
+            kept=kept,
         ),
         engagements=engagements,
         message_ids=message_ids,

@@ -17,7 +17,7 @@ _SPARE = timedelta(seconds=60)
 """What a step may still need when the last one was begun just before the deadline."""
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str] | None:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
     """The Lambda function. An exception makes SQS bring the message again."""
     if "Records" in event:
         run(services(), event, context)
@@ -42,11 +42,12 @@ def run(own: Services, event: dict[str, Any], context: LambdaContext) -> None:
     own.metrics.flush_metrics()
 
 
-def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
+def command(own: Services, event: dict[str, Any]) -> dict[str, Any]:
     """What an operator asks for; the answer of `first_key` holds the key, no log does.
 
     - `{"command": "first_key", "workspace": <name>}`
     - `{"command": "kill_switch", "on": <bool>, "reason": <text>}`: `on` stops all sending
+    - `{"command": "reapply_erasures", "since": <instant>, "skip": <number>}`: after a restore
 
     Raises:
         InvalidInput: no such command, a bad name, or no reason to stop.
@@ -62,5 +63,10 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
             own.switches.put(DEPLOYMENT, enabled=enabled, reason=reason, by="operator")
             own.logger.warning("kill switch", extra={"sending": enabled})
             return {"sending": "on" if enabled else "off"}
+        case "reapply_erasures" if isinstance(event.get("skip", 0), int):
+            begun = own.reapplying.since(str(event.get("since", "")), event.get("skip", 0))
+            own.logger.warning("erasures applied again", extra={"begun": begun["started"]})
+            return begun
         case _:
-            raise InvalidInput(FieldProblem("command", "is not one of: first_key, kill_switch"))
+            reason = "is not one of: first_key, kill_switch, reapply_erasures"
+            raise InvalidInput(FieldProblem("command", reason))

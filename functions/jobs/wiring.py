@@ -12,20 +12,26 @@ from aws_lambda_powertools import Logger, Metrics
 from shared.access.audit import AuditTrail
 from shared.access.keys import ApiKeyService
 from shared.access.workspaces import OperatorCommands, WorkspaceService
-from shared.audience.deleting import DeleteSubscriberStep
+from shared.audience.deleting import DeleteSubscriberStep, Removal
+from shared.audience.erasing import EraseStep
+from shared.audience.erasing_files import FileEraser
+from shared.audience.erasing_people import ConsentEraser, MembershipEraser, RecordEraser
 from shared.audience.export_step import ExportStep
 from shared.audience.import_step import ImportStep
+from shared.audience.reapplying import Reapplying
 from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.snapshots import SnapshotStep
 from shared.audience.segments.walking import AudienceWalk
 from shared.clock import Clock, SystemClock
 from shared.config import Settings
+from shared.delivery.erasing import EventEraser, MessageEraser, PlanEraser
 from shared.delivery.planning import PlanStep
 from shared.delivery.release import Releaser
 from shared.delivery.retrying import RetryStep
 from shared.delivery.switches import Switches, SwitchService
 from shared.ids import Ids, SubscriberIds
 from shared.jobs import JobKind, JobRunner, JobStep
+from shared.retention import CachedRetention
 from shared.storage import tables
 from shared.storage.api_keys import DynamoApiKeys
 from shared.storage.audience_settings import DynamoAudienceSettings
@@ -33,8 +39,10 @@ from shared.storage.audit import DynamoAuditLog
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
+from shared.storage.consents import DynamoConsents
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
+from shared.storage.erasures import DynamoErasures
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
@@ -42,6 +50,7 @@ from shared.storage.memberships import DynamoMemberships
 from shared.storage.parameters import ParameterReader
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue, job_of
+from shared.storage.retention import DynamoRetention
 from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
@@ -56,6 +65,7 @@ class Services:
     runner: JobRunner
     commands: OperatorCommands
     switches: SwitchService
+    reapplying: Reapplying
     job_of: Callable[[str], tuple[str, str]]
     clock: Clock
     logger: Logger
@@ -85,6 +95,7 @@ def services() -> Services:
             AuditTrail(DynamoAuditLog(), ids, clock),
         ),
         SwitchService(DynamoSwitches(), clock),
+        Reapplying(DynamoErasures(), jobs, job_queue, ids, clock),
         job_of,
         clock,
         Logger(service="jobs"),
@@ -123,8 +134,34 @@ def _steps(
             blobs=blobs,
             ids=SubscriberIds(parameters.subscriber_id_key()),
             clock=clock,
+            log=DynamoConsents(),
         ),
+        JobKind.ERASE_SUBSCRIBER: _erase(blobs, clock),
         JobKind.EXPORT_SUBSCRIBERS: ExportStep(subscribers=subscribers, walk=walk, blobs=blobs),
         JobKind.DELETE_SUBSCRIBER: DeleteSubscriberStep(subscribers, memberships, engagement),
         JobKind.SNAPSHOT_SEGMENT: SnapshotStep(snapshots, memberships, walk),
     }
+
+
+def _erase(files: S3Blobs, clock: Clock) -> EraseStep:
+    """The places where something of a person may be; nobody mails or adds her from the first on."""
+    subscribers, memberships, engagement = (
+        DynamoSubscribers(),
+        DynamoMemberships(),
+        DynamoPersonStates(),
+    )
+    jobs, ledger = DynamoJobs(), DynamoLedger()
+    return EraseStep(
+        subscribers,
+        (
+            RecordEraser(
+                Removal(subscribers, memberships, engagement), engagement, DynamoSuppressions()
+            ),
+            MembershipEraser(memberships, DynamoLists(), DynamoSnapshots(), jobs),
+            FileEraser(files, jobs, clock),
+            MessageEraser(ledger, files),
+            PlanEraser(DynamoCampaigns(), ledger),
+            EventEraser(DynamoEngagements(), ledger, files),
+            ConsentEraser(DynamoConsents(), CachedRetention(DynamoRetention(), clock).of),
+        ),
+    )

@@ -18,6 +18,7 @@ from shared.config import Settings
 from shared.ids import UnsubscribeTokens
 from shared.storage import tables
 from shared.storage.clients import Clients
+from shared.storage.consents import DynamoConsents
 from shared.storage.memberships import DynamoMemberships
 from shared.storage.parameters import ParameterReader
 from shared.storage.subscribers import DynamoSubscribers
@@ -51,7 +52,11 @@ def _public(_period: int) -> Public:
     settings = Settings.from_env(os.environ)
     tables.bind(settings.table_prefix, settings.region, settings.endpoint_url)
     consent = ConsentService(
-        DynamoSubscribers(), DynamoMemberships(), DynamoSuppressions(), SystemClock()
+        DynamoSubscribers(),
+        DynamoMemberships(),
+        DynamoSuppressions(),
+        SystemClock(),
+        DynamoConsents(),
     )
     clients = Clients(settings)
     parameters = ParameterReader(settings, clients.ssm, clients.secretsmanager)

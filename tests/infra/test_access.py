@@ -26,7 +26,7 @@ WILDCARDS = {
         ["arn:<Partition>:ses:us-east-1:<AccountId>:identity/*"],
         ["ses:SendEmail", "ses:SendRawEmail", "ses:SendBulkEmail", "ses:SendBulkTemplatedEmail"],
     ),
-    *product(["FilesBucket/*"], ["s3:GetObject", "s3:PutObject"]),
+    *product(["FilesBucket/*"], ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]),
     ("FilesBucket/*/messages/*", "s3:GetObject"),
 }
 

@@ -9,7 +9,9 @@ from functions.api.routes.imports import imports
 from functions.api.routes.keys import keys
 from functions.api.routes.lists import lists
 from functions.api.routes.messages import messages
+from functions.api.routes.privacy import erasures, person
 from functions.api.routes.recipients import recipients
+from functions.api.routes.retention import retention
 from functions.api.routes.segments import segments
 from functions.api.routes.sender_domains import sender_domains
 from functions.api.routes.sending import sending
@@ -21,6 +23,8 @@ from functions.api.routes.templates import templates
 
 NOUNS = (
     subscribers,
+    person,
+    erasures,
     imports,
     exports,
     addresses,
@@ -36,6 +40,7 @@ NOUNS = (
     sending,
     settings,
     audience_settings,
+    retention,
     keys,
     audit,
     health,

@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 from functions.api.endpoints import Endpoints
 from functions.api.schema import Answer, Body, Cursor, Instant, Limit, Name, PageAnswer
 from functions.api.visit import CurrentCall
-from shared.access.model import Scope
+from shared.access.model import AuditAction, Scope
 from shared.audience.model import MailingList
 
 lists = Endpoints("lists", "/v1/lists")
@@ -64,7 +64,9 @@ def create_list(body: ListBody, call: CurrentCall) -> ListAnswer:
 
     Names need not be unique; the id is what counts.
     """
-    return ListAnswer.of(call.services.lists.create(call.workspace, body.name, body.description))
+    made = call.services.lists.create(call.workspace, body.name, body.description)
+    call.record(AuditAction.LIST_CREATE, made.id)
+    return ListAnswer.of(made)
 
 
 @lists.get("", scope=Scope.SUBSCRIBERS_READ)
@@ -86,6 +88,7 @@ def update_list(list_id: str, body: ListChanges, call: CurrentCall) -> ListAnswe
     changed = call.services.lists.update(
         call.workspace, list_id, name=body.name, description=body.description
     )
+    call.record(AuditAction.LIST_CHANGE, list_id)
     return ListAnswer.of(changed)
 
 
@@ -96,3 +99,4 @@ def delete_list(list_id: str, call: CurrentCall) -> None:
     Its members stay subscribers of the workspace. Campaigns can no longer be launched to it.
     """
     call.services.lists.delete(call.workspace, list_id)
+    call.record(AuditAction.LIST_DELETE, list_id)

@@ -10,10 +10,11 @@ from aws_lambda_powertools import Metrics
 from functions.aggregator.handler import apply
 from functions.aggregator.wiring import Services
 from shared.analytics.aggregating import Aggregator
+from shared.analytics.late_events import LateEvents
 from shared.analytics.person_state import PersonStates
 from shared.audience.consent import ConsentService
 from shared.audience.model import SuppressionReason
-from shared.delivery.consequences import Consequences
+from shared.delivery.consequences import Consequences, Erased
 from shared.engagement import day_of
 from shared.errors import DependencyUnavailable
 from shared.ids import to_bytes
@@ -88,12 +89,18 @@ class Desk:
         self.counters = fakes.FakeCounters()
         self.suppressions = fakes.FakeSuppressions()
         self.states = fakes.FakePersonStates()
+        self.engagements = fakes.FakeEngagements()
         self.log = Log()
         consent = ConsentService(
-            fakes.FakeSubscribers(), fakes.FakeMemberships(), self.suppressions, self.clock
+            fakes.FakeSubscribers(),
+            fakes.FakeMemberships(),
+            self.suppressions,
+            self.clock,
+            fakes.FakeConsents(),
         )
         self.services = Services(
             Aggregator(self.counters, Consequences(consent)),
+            LateEvents(self.engagements, Erased(self.suppressions)),
             PersonStates(self.states, self.clock),
             engagement_of,
             self.log.logger,

@@ -22,6 +22,9 @@ from shared.access.model import Scope
 from shared.access.senders import SenderBinding
 from shared.access.workspaces import WorkspaceService
 from shared.audience.address_check import AddressService
+from shared.audience.consent import ConsentService
+from shared.audience.consents import Consents
+from shared.audience.erasure import ErasureService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
@@ -35,6 +38,7 @@ from shared.audience.settings import AudienceSettingsService
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
 from shared.delivery.messages import MessageService
+from shared.delivery.personal_data import PersonalData
 from shared.delivery.recipients import RecipientListing
 from shared.delivery.retrying import RetryService
 from shared.delivery.routing import Candidate
@@ -43,6 +47,7 @@ from shared.delivery.settling_by_hand import HandSettler
 from shared.delivery.switches import SwitchService
 from shared.ids import Ids, MessageIds, SubscriberIds
 from shared.mail import Capacity
+from shared.retention import CachedRetention, RetentionService
 from tests.fakes import (
     FakeApiKeys,
     FakeAudienceSettings,
@@ -51,9 +56,11 @@ from tests.fakes import (
     FakeCampaigns,
     FakeChunkQueue,
     FakeClock,
+    FakeConsents,
     FakeCounters,
     FakeDue,
     FakeEngagements,
+    FakeErasures,
     FakeJobQueue,
     FakeJobs,
     FakeLedger,
@@ -61,6 +68,7 @@ from tests.fakes import (
     FakeMemberships,
     FakeMx,
     FakePersonStates,
+    FakeRetention,
     FakeSegments,
     FakeSenderDomains,
     FakeSettings,
@@ -142,6 +150,11 @@ class World:
         self.subscribers = FakeSubscribers()
         self.memberships = FakeMemberships()
         self.suppressions = FakeSuppressions()
+        self.consents = FakeConsents()
+        self.erasures = FakeErasures()
+        self.person_states = FakePersonStates()
+        self.retention = FakeRetention()
+        self.audit_log = FakeAuditLog()
         self.audience_settings = FakeAudienceSettings()
         self.mx = FakeMx()
         self.segments = FakeSegments()
@@ -229,7 +242,7 @@ class World:
         subscriber_ids = SubscriberIds(b"subscriber-id-key")
         message_ids = MessageIds(b"message-id-key")
         lists, templates, ledger = FakeLists(), FakeTemplates(), self.ledger
-        walk = AudienceWalk(self.memberships, self.subscribers, FakePersonStates())
+        walk = AudienceWalk(self.memberships, self.subscribers, self.person_states)
         audiences = Audiences(
             lists=lists,
             segments=self.segments,
@@ -237,11 +250,12 @@ class World:
             walk=walk,
             clock=self.clock,
         )
+        kept = CachedRetention(self.retention, self.clock).of
         domains = SenderDomainService(self.domains, self.txt, ids, self.clock, seeded_bytes(3))
         return Services(
             stage="test",
             clock=self.clock,
-            audit=AuditTrail(FakeAuditLog(), ids, self.clock),
+            audit=AuditTrail(self.audit_log, ids, self.clock, kept),
             keys=ApiKeyService(self.api_keys, ids, self.clock, seeded_bytes(4)),
             domains=domains,
             subscribers=SubscriberService(
@@ -256,6 +270,7 @@ class World:
                 jobs=self.jobs,
                 job_queue=self.job_queue,
                 resource_ids=ids,
+                log=self.consents,
             ),
             address_changes=AddressChanges(
                 subscribers=self.subscribers,
@@ -264,6 +279,37 @@ class World:
                 settings=self.audience_settings,
                 mx=self.mx,
                 ids=subscriber_ids,
+                clock=self.clock,
+                log=self.consents,
+            ),
+            consents=Consents(self.consents),
+            personal_data=PersonalData(
+                consents=Consents(self.consents),
+                suppressions=self.suppressions,
+                engagement=self.person_states,
+                snapshots=self.snapshots,
+                members=self.memberships,
+                engagements=self.engagements,
+                ledger=ledger,
+                message_ids=message_ids,
+                blobs=self.blobs,
+                clock=self.clock,
+                random_bytes=seeded_bytes(7),
+            ),
+            erasures=ErasureService(
+                journal=self.erasures,
+                subscribers=self.subscribers,
+                consent=ConsentService(
+                    self.subscribers,
+                    self.memberships,
+                    self.suppressions,
+                    self.clock,
+                    self.consents,
+                ),
+                ids=subscriber_ids,
+                jobs=self.jobs,
+                job_queue=self.job_queue,
+                resource_ids=ids,
                 clock=self.clock,
             ),
             addresses=AddressService(self.audience_settings, self.mx),
@@ -327,6 +373,7 @@ class World:
             hand_settler=HandSettler(ledger, message_ids),
             settings=SettingsService(self.settings),
             switches=SwitchService(self.switches, self.clock),
+            retention=RetentionService(self.retention),
             messages=MessageService(
                 ledger=ledger,
                 queue=self.chunk_queue,
@@ -340,6 +387,7 @@ class World:
                 subscriber_ids=subscriber_ids,
                 ids=ids,
                 clock=self.clock,
+                kept=kept,
             ),
             engagements=self.engagements,
             message_ids=message_ids,

@@ -14,6 +14,7 @@ from functions.jobs.wiring import Services
 from shared.access.audit import AuditTrail
 from shared.access.keys import ApiKeyService
 from shared.access.workspaces import OperatorCommands, WorkspaceService
+from shared.audience.reapplying import Reapplying
 from shared.delivery.switches import SwitchService
 from shared.errors import DependencyUnavailable, InvalidInput, NotFound
 from shared.ids import Ids
@@ -50,6 +51,7 @@ class Office:
         ids = Ids(self.clock, fakes.seeded_bytes())
         self.api_keys = fakes.FakeApiKeys()
         self.switches = fakes.FakeSwitches()
+        self.erasures = fakes.FakeErasures()
         steps = {JobKind.PLAN_CAMPAIGN: Step(self.clock, then or three_steps)}
         self.services = Services(
             JobRunner(self.jobs, self.queue, steps, self.clock),
@@ -59,6 +61,7 @@ class Office:
                 AuditTrail(fakes.FakeAuditLog(), ids, self.clock),
             ),
             SwitchService(self.switches, self.clock),
+            Reapplying(self.erasures, self.jobs, self.queue, ids, self.clock),
             job_of,
             self.clock,
             self.log.logger,

@@ -18,6 +18,7 @@ from shared.errors import DependencyUnavailable
 from shared.ids import Ids, SubscriberIds, UnsubscribeRef, UnsubscribeTokens
 from tests.fakes import (
     FakeClock,
+    FakeConsents,
     FakeMemberships,
     FakeSubscribers,
     FakeSuppressions,
@@ -43,7 +44,9 @@ class World:
         self.suppressions = FakeSuppressions()
         self.tokens = UnsubscribeTokens({"k1": b"old", "k2": b"new"}, "k2")
         self.services = Public(
-            ConsentService(self.subscribers, self.memberships, self.suppressions, clock),
+            ConsentService(
+                self.subscribers, self.memberships, self.suppressions, clock, FakeConsents()
+            ),
             self.tokens,
             Logger(service=f"public-{next(_worlds)}", stream=self.log),
             Metrics(namespace="Tidepost", service="public"),

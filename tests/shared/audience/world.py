@@ -27,6 +27,7 @@ from tests.fakes import (
     FakeAudienceSettings,
     FakeBlobs,
     FakeClock,
+    FakeConsents,
     FakeJobQueue,
     FakeJobs,
     FakeLists,
@@ -47,6 +48,7 @@ class World:
         self.subscribers = FakeSubscribers()
         self.memberships = FakeMemberships()
         self.suppressions = FakeSuppressions()
+        self.consents = FakeConsents()
         self.engagement = FakePersonStates()
         self.list_store = FakeLists()
         self.settings = FakeAudienceSettings()
@@ -60,7 +62,7 @@ class World:
         self.ws = self.resource_ids.new("ws")
         self.lists = ListService(self.list_store, self.resource_ids, self.clock)
         self.consent = ConsentService(
-            self.subscribers, self.memberships, self.suppressions, self.clock
+            self.subscribers, self.memberships, self.suppressions, self.clock, self.consents
         )
         self.service = SubscriberService(
             subscribers=self.subscribers,
@@ -74,6 +76,7 @@ class World:
             jobs=self.jobs,
             job_queue=self.queue,
             resource_ids=self.resource_ids,
+            log=self.consents,
         )
         self.imports = ImportService(
             blobs=self.blobs,
@@ -94,6 +97,7 @@ class World:
             blobs=self.blobs,
             ids=self.ids,
             clock=self.clock,
+            log=self.consents,
             people_per_step=people_per_step,
             rows_per_step=rows_per_step,
         )
@@ -127,6 +131,7 @@ class World:
             mx=self.mx,
             ids=self.ids,
             clock=self.clock,
+            log=self.consents,
         )
         self.delete_step = DeleteSubscriberStep(self.subscribers, self.memberships, self.engagement)
 
