@@ -75,7 +75,7 @@ class ImportWriting:
         ]
         records = self._records(job, new, entries)
         if not dry:
-            self._suppress(job, [*new, *mine, *(person for person, _ in others)])
+            self._suppress(job, people)
             self._join(job, records, others)
             self._subscribers.put_many(records)
             self._copy_suppressions(workspace, [*records, *(stored[one.id] for one in mine)])
@@ -226,11 +226,11 @@ class ImportWriting:
 def _admitted(
     people: Sequence[ImportedPerson], entries: Mapping[str, Suppression]
 ) -> tuple[list[ImportedPerson], list[RowRejection]]:
-    """Who may be added, and the rows of those who were erased."""
+    """Who may be added, and the rows of those who were erased, here or where the file is from."""
     admitted, rejections = [], []
     for person in people:
         entry = entries.get(person.id)
-        if entry and entry.reason is SuppressionReason.ERASURE:
+        if SuppressionReason.ERASURE in {person.suppressed, entry.reason if entry else None}:
             rejections.append(rejection(person.row, InvalidInput(_ERASED)))
         else:
             admitted.append(person)

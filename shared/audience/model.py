@@ -41,9 +41,10 @@ class Subscriber:
     check at the moment of sending is one read. `deleted` hides a person until
     the job has removed everything. `imported_by` is the job that last wrote
     this person, if an import ever did: where the data came from; `first_import`
-    is the first that did, if that was another. `quality` names what was odd about the address when it was last taken in (see
-    `shared.audience.quality`). `previous` are the ids of addresses she had
-    before. An old id keeps an empty, `deleted` record that `moved_to` leads on
+    is the first that did, if that was another. `quality` names what was odd
+    about the address when it was last taken in (see `shared.audience.quality`).
+    `previous` are the ids of addresses she had before. An old id keeps an empty,
+    `deleted` record that `moved_to` leads on
     from.
     """
 
