@@ -38,7 +38,7 @@ def plans_with(
     first = plan(0)
     if first:
         yield first
-    mine = to_bytes(subscriber_id)[0] % SHARDS, subscriber_id
+    mine = _place(subscriber_id)
     low = high = 1
     while (found := plan(high)) and _end(found) < mine:
         low, high = high + 1, high * 2
@@ -51,6 +51,20 @@ def plans_with(
             high = middle
     if last := plan(low):
         yield last
+
+
+def _mark_followers(ledger: LedgerStore, plan: ChunkPlan, after: ChunkPlan) -> None:
+    """Plans behind, of which nobody is left, may bear the same mark; they go first."""
+    key = plan.key
+    while follower := ledger.plan(replace(key, chunk=key.chunk + 1)):
+        if follower.resume.get("after") != plan.resume["after"]:
+            return
+        ledger.replace_plan(follower, replace(follower, resume=after.resume))
+        key = follower.key
+
+
+def _place(subscriber_id: str) -> tuple[int, str]:
+    return to_bytes(subscriber_id)[0] % SHARDS, subscriber_id
 
 
 def _end(plan: ChunkPlan) -> tuple[int, str]:
@@ -71,6 +85,9 @@ def withdraw(ledger: LedgerStore, key: ChunkKey, subscriber_id: str) -> ChunkPla
         if plan is None:
             return None
         after = _without(plan, subscriber_id)
+        if plan.resume.get("after") == subscriber_id:
+            after = replace(after, resume=_mark(ledger, after))
+            _mark_followers(ledger, plan, after)
         if after == plan:
             return None
         try:
@@ -87,12 +104,21 @@ def _without(plan: ChunkPlan, subscriber_id: str) -> ChunkPlan:
     if message is not None:
         hers = subscriber_id in plan.subscribers
         message = _emptied(message) if hers else _without_copies(message, subscriber_id)
-    resume = dict(plan.resume)
-    if resume.get("after") == subscriber_id:
-        # Nobody in between is in any plan, so that bisection finds everybody else as before.
-        known = [one for one in left if one != NOBODY]
-        resume["after"] = known[-1] if known else None
-    return replace(plan, subscribers=tuple(left), message=message, resume=resume)
+    return replace(plan, subscribers=tuple(left), message=message)
+
+
+def _mark(ledger: LedgerStore, plan: ChunkPlan) -> dict[str, Any]:
+    """Up to where a plan looked at people, without naming who has gone.
+
+    That is the last who is left in it, or else the end of the plan before: nobody
+    in between is in any plan, so that bisection finds everybody else as before.
+    """
+    known = [one for one in plan.subscribers if one != NOBODY]
+    if known:
+        return {"shard": _place(known[-1])[0], "after": known[-1]}
+    key = plan.key
+    before = ledger.plan(replace(key, chunk=key.chunk - 1)) if key.chunk else None
+    return dict(before.resume) if before else {}
 
 
 def _emptied(message: Any) -> dict[str, Any]:
