@@ -100,7 +100,7 @@ class PlanEraser:
                 continue
             for one in erasure.subscribers:
                 for plan in plans_with(self._ledger, workspace, campaign.id, one):
-                    if one in plan.subscribers:
+                    if one in (*plan.subscribers, plan.resume.get("after")):
                         removed += withdraw(self._ledger, plan.key, one) is not None
         more = {"page": page.cursor} if page.cursor else None
         return Erased(more, {"plans": removed}, busy)
