@@ -49,6 +49,10 @@ test: setup ## Run every check: lint, types, import contracts, tests, end to end
 bench: setup ## Run the benchmarks and write benchmarks/results/
 	@$(PY) -m benchmarks
 
+.PHONY: chaos
+chaos: setup ## Break everything while campaigns run, and judge who got what (SEED=n: other faults)
+	@$(PY) -m chaos $(if $(SEED),--seed "$(SEED)")
+
 .PHONY: lint
 lint: .make/venv ## Check style, types and import contracts
 	@echo "ruff check"; ruff check .

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
-from benchmarks import demo, imports, routing, segments, send
+from benchmarks import demo, imports, plan, routing, segments, send
 from benchmarks.figures import Figure, show, write
 
 BENCHMARKS: Mapping[str, Callable[[], list[Figure]]] = {
     "send": send.run,
+    "plan": plan.run,
     "routing": routing.run,
     "segments": segments.run,
     "import": imports.run,

@@ -13,14 +13,17 @@ _ENDS_WITHIN_S = 10
 
 
 @contextmanager
-def child(module: str) -> Iterator[str]:
+def child(module: str, *arguments: str) -> Iterator[str]:
     """Runs `python -m module`, a server of this package, and gives its URL.
 
     Raises:
         RuntimeError: it ended before it served.
     """
     with subprocess.Popen(
-        [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             url = process.stdout.readline().strip() if process.stdout else ""
@@ -33,9 +36,9 @@ def child(module: str) -> Iterator[str]:
             process.wait(_ENDS_WITHIN_S)
 
 
-def serve_until_parent_ends(server: TCPServer) -> None:
+def serve_until_parent_ends(server: TCPServer, scheme: str = "http") -> None:
     """The other side: says where it serves, and ends as soon as its standard input does."""
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
+    print(f"{scheme}://127.0.0.1:{server.server_address[1]}", flush=True)
     sys.stdin.read()
     server.shutdown()

@@ -52,12 +52,19 @@ def deploy(cloud_url: str, esp_url: str, provider: str) -> Settings:
         "TIDEPOST_SECRET_PREFIX": f"tidepost/{_STAGE}",
     }
     clients = Clients(Settings.from_env(os.environ))
+    # Moto loads a service at its first call, which may outlast the time-out: let it be a read.
+    clients.ssm.describe_parameters(MaxResults=1)
+    clients.secretsmanager.list_secrets(MaxResults=1)
     for queue in ("bulk", "transactional", "jobs", "bulk-dlq", "transactional-dlq"):
         url = clients.sqs.create_queue(QueueName=f"tidepost-{_STAGE}-{queue}")["QueueUrl"]
         name = queue.replace("-", "_").upper()
         os.environ[f"TIDEPOST_{name}{'' if 'dlq' in queue else '_QUEUE'}_URL"] = url
     settings = Settings.from_env(os.environ)
-    parameters = {"providers": _providers(esp_url, provider), "deployment": {"public_url": esp_url}}
+    parameters = {
+        "providers": _providers(esp_url, provider),
+        "deployment": {"public_url": esp_url},
+        "delivery_rules": {},
+    }
     for name, value in parameters.items():
         clients.ssm.put_parameter(
             Name=f"{settings.parameter_path}/{name}", Value=json.dumps(value), Type="String"

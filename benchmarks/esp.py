@@ -1,13 +1,16 @@
 """A stub of the three ESPs in a process of its own: accepts everything at once, and counts.
 
-`python -m benchmarks.esp` prints its URL and ends with its standard input.
-`POST /_counts` gives the number of requests by path since it was last asked.
-It does nothing else: the sandbox of `local/` speaks the ESPs' APIs
-in full, and would take most of the machine's time.
+`python -m benchmarks.esp CERTIFICATE` serves over TLS with that key and
+certificate, prints its URL and ends with its standard input. `POST /_counts`
+gives the number of requests by path since it was last asked. It does nothing
+else: the sandbox of `local/` speaks the ESPs' APIs in full, and would take most
+of the machine's time.
 """
 
 from __future__ import annotations
 
+import ssl
+import sys
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -26,6 +29,7 @@ class StubEsp(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    wbufsize = -1  # one TLS record for head and body
     counts: ClassVar[Counter[str]] = Counter()
 
     def do_POST(self) -> None:
@@ -37,7 +41,7 @@ class StubEsp(BaseHTTPRequestHandler):
             self._send(200, counted)
             return
         self.counts[self.path] += 1
-        status, answer = _answer(self.path, body)
+        status, answer = answer_to(self.path, body)
         self._send(status, orjson.dumps(answer) if answer is not None else b"")
 
     def _send(self, status: int, body: bytes) -> None:
@@ -47,12 +51,13 @@ class StubEsp(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Quiet."""
 
 
-def _answer(path: str, body: bytes) -> tuple[int, Any]:
+def answer_to(path: str, body: bytes) -> tuple[int, Any]:
     """Status and body as esp-facts say; every recipient is accepted."""
     match path:
         case "/v3/mail/send":
@@ -82,10 +87,17 @@ def _postmark(to: str) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(certificate: str) -> None:
     """Serves until standard input ends."""
-    serve_until_parent_ends(ThreadingHTTPServer(("127.0.0.1", 0), StubEsp))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), StubEsp)
+    # The handshake belongs to the connection's own thread, not to the one that accepts.
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
+    serve_until_parent_ends(server, "https")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

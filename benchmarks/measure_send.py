@@ -15,9 +15,12 @@ import time
 from typing import Any
 from urllib.request import Request, urlopen
 
-from benchmarks.calls import CallCounter
+import orjson
+
+from benchmarks.calls import CallCounter, ConnectionCounter
 from benchmarks.campaign import Pipeline, settings_kept
 from benchmarks.deployment import Workspace, deploy, populate
+from benchmarks.lean import LEAN_CHUNK, Lean
 from benchmarks.mail import people
 from benchmarks.sdks import OneByOne
 from shared.delivery.model import CHUNK_SIZE
@@ -31,15 +34,17 @@ def counts(
     pipeline: Pipeline, where: Workspace, urls: tuple[str, str], log: io.StringIO, chunks: int
 ) -> dict[str, Any]:
     """What one whole campaign is billed, and the calls of two of a second one's chunks."""
-    counter = CallCounter()
+    counter, connections = CallCounter(), ConnectionCounter()
     for url in urls:
         _forget(url)
-    logged = 0
+    logged = connected = 0
     campaign = pipeline.launch(where)
-    for event in pipeline.bulk.take():
-        before = log.tell()
+    for place, event in enumerate(pipeline.bulk.take()):
+        before, opened = log.tell(), connections.opened
         pipeline.dispatch(event)
         logged += log.tell() - before
+        if place:  # the first chunk warms up
+            connected += connections.opened - opened
     done = pipeline.finish(campaign)
     cloud, esp = (_forget(url) for url in urls)
     accepted = done.totals.get("states", {}).get("accepted")
@@ -51,6 +56,8 @@ def counts(
         "cloud": cloud,
         "esp": esp,
         "log_bytes": logged,
+        "new_connections": connected,
+        "connections_of_all": connections.opened,
         "calls": _calls_of_two_chunks(pipeline, where, counter),
     }
 
@@ -66,13 +73,16 @@ def _calls_of_two_chunks(pipeline: Pipeline, where: Workspace, counter: CallCoun
 
 
 def cpu(
-    pipeline: Pipeline, where: Workspace, one_by_one: OneByOne, repeats: int, messages: int
+    pipeline: Pipeline, where: Workspace, others: tuple[OneByOne, Lean], repeats: int, messages: int
 ) -> dict[str, Any]:
-    """CPU seconds a message of both ways, by turns: `repeats` chunks, and `messages` each time.
+    """CPU seconds a message of all three ways, by turns.
 
-    One more of each goes before them, to warm up.
+    `repeats` times one of our chunks, as many people by lean chunks, and
+    `messages` by SDK. One more of each goes before them, to warm up.
     """
+    one_by_one, lean = others
     pipeline.launch(where)
+    lean_bodies = _lean_bodies(where)
     chosen = people(messages, where.workspace, where.list_id, SubscriberIds(b"bench" * 8))
     bodies = [
         json.dumps(
@@ -83,7 +93,7 @@ def cpu(
         )
         for one in chosen
     ]
-    ours, theirs = [], []
+    ours, theirs, leanest = [], [], []
     for event in pipeline.bulk.take():
         begun = time.process_time()
         pipeline.dispatch(event)
@@ -93,16 +103,49 @@ def cpu(
         for body in bodies:
             one_by_one.handle(body)
         theirs.append((time.process_time() - begun) / len(bodies))
-    ratios = [a / b for a, b in zip(ours[1:], theirs[1:], strict=True)]
-    if len(ratios) != repeats:
-        raise RuntimeError(f"{len(ratios)} chunks were sent and not {repeats}")
+        begun = time.process_time()
+        for lean_body in lean_bodies:
+            lean.handle(lean_body)
+        leanest.append((time.process_time() - begun) / CHUNK_SIZE)
+    if len(ours) != repeats + 1:
+        raise RuntimeError(f"{len(ours)} chunks were sent and not {repeats + 1}")
+    return {
+        "ours_us": 1e6 * statistics.median(ours[1:]),
+        "sdk": _compared(ours, theirs),
+        "lean": _compared(ours, leanest),
+    }
+
+
+def _compared(ours: list[float], others: list[float]) -> dict[str, float]:
+    """Ours as a share of the other's, turn by turn; the first turn does not count."""
+    ratios = [a / b for a, b in zip(ours[1:], others[1:], strict=True)]
     return {
         "ratio": statistics.median(ratios),
         "lowest": min(ratios),
         "highest": max(ratios),
-        "ours_us": 1e6 * statistics.median(ours[1:]),
-        "sdk_us": 1e6 * statistics.median(theirs[1:]),
+        "us": 1e6 * statistics.median(others[1:]),
     }
+
+
+def _lean_bodies(where: Workspace) -> list[bytes]:
+    """The queue messages of the lean pipeline for as many people as a chunk of ours has."""
+    ids = SubscriberIds(b"bench" * 8)
+    chosen = list(people(CHUNK_SIZE, where.workspace, where.list_id, ids))
+    return [
+        orjson.dumps(
+            {
+                "chunk": f"chunk-{start}",
+                "messages": [
+                    {
+                        "subscriber": {"email": one.address, "attributes": dict(one.attributes)},
+                        "unsubscribe_url": "https://mail.example.com/u/" + "x" * 80,
+                    }
+                    for one in chosen[start : start + LEAN_CHUNK]
+                ],
+            }
+        )
+        for start in range(0, CHUNK_SIZE, LEAN_CHUNK)
+    ]
 
 
 def _forget(url: str) -> dict[str, Any]:
@@ -126,7 +169,8 @@ def main(arguments: dict[str, Any]) -> dict[str, Any]:
             return counts(pipeline, populate(chunks * CHUNK_SIZE), urls, log, chunks)
         repeats = arguments["repeats"]
         where = populate((repeats + 1) * CHUNK_SIZE)
-        return cpu(pipeline, where, OneByOne(provider, urls[1]), repeats, arguments["messages"])
+        others = OneByOne(provider, urls[1]), Lean(*urls)
+        return cpu(pipeline, where, others, repeats, arguments["messages"])
 
 
 if __name__ == "__main__":

@@ -1,21 +1,16 @@
-"""How fast rules are judged, and what planning a campaign to a segment reads.
+"""How fast rules are judged: CPU of the compiled rule alone, over people of about 1 KB.
 
-CPU is measured on the compiled rule alone, over people of about 1 KB as they
-are stored. Read units are counted by a counting DynamoDB while the jobs
-function plans, so they do not depend on the machine.
+What planning a campaign to a segment reads is in `plan`.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.children import child
 from benchmarks.figures import Figure
 from benchmarks.mail import NOW, people
 from shared.audience.segments.compiling import Item, compile_rule
@@ -24,10 +19,6 @@ from shared.engagement import Deed, EngagementState, Fact, day_of
 from shared.ids import SubscriberIds, to_bytes, to_text
 
 CPU_GOAL = 200_000
-READ_UNITS_GOAL = 1
-WITH_ENGAGEMENT = "that segment, with engagement"
-"""Two items a person, of half a unit each at the least: reported, and not within the goal."""
-
 PEOPLE = 20_000
 REPEATS = 7
 
@@ -64,12 +55,10 @@ RULES: Mapping[str, Mapping[str, Any]] = {
 }
 """Of five conditions each. In the first two, every one of them is judged for everybody."""
 
-_TIMEOUT_S = 900
-
 
 def run() -> list[Figure]:
-    """All figures."""
-    return [_cpu(), *planned(others=2_000, fewer=200)]
+    """The slowest rule's figure."""
+    return [_cpu()]
 
 
 def items(count: int) -> list[dict[str, Any]]:
@@ -124,41 +113,3 @@ def _cpu() -> Figure:
     return Figure(
         "segment.subscribers_per_cpu_s", slowest, "people", context, CPU_GOAL, at_least=True
     )
-
-
-def planned(*, others: int, fewer: int) -> list[Figure]:
-    """The read units of planning each audience, with many and with few people beside it.
-
-    Raises:
-        subprocess.CalledProcessError: it failed; why stands on standard error.
-    """
-    many, few = (_planned(beside) for beside in (others, fewer))
-    figures = []
-    for name, found in many.items():
-        context = {
-            "audience": name,
-            "recipients": found["recipients"],
-            "others": others,
-            "by_table": found["units"],
-            f"with_{fewer}_others": round(_per_recipient(few[name]), 4),
-        }
-        goal = None if name == WITH_ENGAGEMENT else READ_UNITS_GOAL
-        value = _per_recipient(found)
-        figures.append(Figure("plan.read_units_per_recipient", value, "read units", context, goal))
-    return figures
-
-
-def _per_recipient(found: Mapping[str, Any]) -> float:
-    return float(sum(found["units"].values()) / found["recipients"])
-
-
-def _planned(others: int) -> dict[str, Any]:
-    with child("benchmarks.cloud") as cloud:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.measure_plan", cloud, str(others)],
-            stdout=subprocess.PIPE,
-            check=True,
-            timeout=_TIMEOUT_S,
-        )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found

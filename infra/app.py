@@ -1,8 +1,9 @@
 """The CDK app: one stack per run, of the stage that `-c stage=` names.
 
-Context: `stage` (local, dev, prod), `providers` and `warming_schedule` (paths),
+Context: `stage` (local, dev, prod), `providers`, `delivery_rules`, `warming_schedule` (paths),
 `public_url`, `alarm_email`, `cloudfront_acl_arn`, `dns_servers` (separated by
-commas), `reserve_concurrency` (`no` in an AWS account that refuses reservations),
+commas), `settle_deadline_s`, `mx_lookup` (`yes`), `reserve_concurrency` (`no` in an
+AWS account that refuses reservations),
 `cli_credentials` (`yes`: deploy with the caller's own rights, not with bootstrap's roles).
 """
 
@@ -17,6 +18,8 @@ from cdk_nag import AwsSolutionsChecks
 from infra.python_function import ROOT
 from infra.stack import Choices, TidepostStack
 from infra.stages import stage_of
+
+_OF_DEPLOYMENT = ("settle_deadline_s", "mx_lookup")
 
 
 def build(app: App, *, account: str | None, region: str) -> TidepostStack:
@@ -40,10 +43,14 @@ def build(app: App, *, account: str | None, region: str) -> TidepostStack:
             warming_schedule=Path(
                 context("warming_schedule", str(ROOT / "config" / "warming_schedule.json"))
             ),
+            delivery_rules=Path(
+                context("delivery_rules", str(ROOT / "config" / "delivery_rules.json"))
+            ),
             public_url=context("public_url"),
             alarm_email=context("alarm_email"),
             cloudfront_acl_arn=context("cloudfront_acl_arn"),
             dns_servers=tuple(dns_servers.split(",")) if dns_servers else (),
+            deployment={name: context(name) for name in _OF_DEPLOYMENT if context(name)},
         ),
         env=Environment(account=account, region=region),
         synthesizer=(

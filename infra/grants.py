@@ -46,7 +46,14 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "webhooks": "R",
     },
     "due": {"api": "WB", "jobs": "WB", "scheduler": "RWDB", "dispatcher": "WB"},
-    "rates": {"api": "R", "scheduler": "R", "dispatcher": "RW", "warming_cron": "RW"},
+    "rates": {
+        "api": "R",
+        "jobs": "RW",
+        "scheduler": "R",
+        "dispatcher": "RW",
+        "aggregator": "W",
+        "warming_cron": "RW",
+    },
     "engagements": {
         "api": "R",
         "jobs": "QD",
@@ -98,18 +105,19 @@ MESSAGE_FILES: tuple[str, ...] = ("dispatcher",)
 SECRETS: Mapping[str, tuple[str, ...]] = {
     "api": ("subscriber-id-key", "message-id-key"),
     "jobs": ("subscriber-id-key",),
+    "scheduler": ("message-id-key",),
     "dispatcher": ("message-id-key", "link-keys"),
     "webhooks": ("message-id-key",),
     "public": ("link-keys",),
 }
 
-PROVIDER_SECRETS: tuple[str, ...] = ("dispatcher", "webhooks")
+PROVIDER_SECRETS: tuple[str, ...] = ("scheduler", "dispatcher", "webhooks")
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "api": ("deployment", "providers"),
+    "api": ("deployment", "providers", "delivery_rules"),
     "jobs": ("providers",),
-    "scheduler": ("providers",),
-    "dispatcher": ("providers", "deployment", "warming_schedule"),
+    "scheduler": ("providers", "deployment"),
+    "dispatcher": ("providers", "deployment", "delivery_rules"),
     "webhooks": ("providers",),
     "warming_cron": ("providers", "deployment", "warming_schedule"),
 }

@@ -61,6 +61,12 @@ _SAID = (
         statistic="Minimum",
         periods=3,
     ),
+    Said(
+        "scheduler",
+        "out_of_service_providers",
+        "A provider's account is paused or refuses us: put it in order, then ops.restore_provider",
+        statistic="Maximum",
+    ),
     Said("jobs", "jobs_failed", "A job was given up; its record says why"),
 )
 

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from infra.stages import Stage
 from shared.config import Deployment, Providers, SesProvider, WarmingSchedules
+from shared.delivery.rules import DeliveryRules
 
 _STANDARD_LIMIT = 4096  # bytes of a standard parameter; an advanced one takes 8192
 # A token is shorter in the app than in the account; leave room for what it becomes.
@@ -16,7 +17,7 @@ _TOKEN_ROOM = 512
 
 
 class Parameters(Construct):
-    """`providers`, `deployment` and `warming_schedule`, as validated at synthesis."""
+    """`providers`, `deployment`, `delivery_rules`, `warming_schedule`: validated at synthesis."""
 
     def __init__(
         self,
@@ -26,16 +27,19 @@ class Parameters(Construct):
         stage: Stage,
         providers: Providers,
         deployment: Deployment,
+        rules: DeliveryRules,
         schedule: WarmingSchedules,
     ) -> None:
         super().__init__(scope, construct_id)
         for name, model in (
             ("providers", providers),
             ("deployment", deployment),
+            ("delivery_rules", rules),
             ("warming_schedule", schedule),
         ):
             text = json.dumps(
-                model.model_dump(mode="json", exclude_defaults=True), separators=(",", ":")
+                model.model_dump(mode="json", exclude_defaults=True, by_alias=True),
+                separators=(",", ":"),
             )
             long = len(text.encode()) + _TOKEN_ROOM > _STANDARD_LIMIT
             ssm.StringParameter(

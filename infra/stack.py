@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from infra.stages import Stage
 from infra.tables import Tables
 from infra.warming_cron import WarmingCron
 from infra.webhooks import Webhooks
-from shared.config import Deployment, Providers, SesProvider, WarmingSchedules
+from shared.config import Deployment, Providers, SesProvider, WarmingSchedules, delivery_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,18 @@ class Choices:
 
     `public_url` defaults to the address of this stack's public pages.
     `cloudfront_acl_arn` is needed where a stage with a firewall is not in
-    us-east-1. `dns_servers` are `address:port`.
+    us-east-1. `dns_servers` are `address:port`. `deployment` holds further
+    fields of `Deployment`, as text.
     """
 
     providers: Path
     warming_schedule: Path
+    delivery_rules: Path
     public_url: str = ""
     alarm_email: str = ""
     cloudfront_acl_arn: str = ""
     dns_servers: tuple[str, ...] = ()
+    deployment: Mapping[str, str] = field(default_factory=dict)
 
 
 class TidepostStack(Stack):
@@ -107,9 +112,16 @@ class TidepostStack(Stack):
             "Parameters",
             stage=stage,
             providers=providers,
-            deployment=Deployment(
-                public_url=choices.public_url or public.url, dns_servers=choices.dns_servers
+            deployment=Deployment.parse(
+                json.dumps(
+                    {
+                        "public_url": choices.public_url or public.url,
+                        "dns_servers": choices.dns_servers,
+                        **choices.deployment,
+                    }
+                )
             ),
+            rules=delivery_rules(choices.delivery_rules.read_text(encoding="utf-8"), providers),
             schedule=WarmingSchedules.parse(choices.warming_schedule.read_text(encoding="utf-8")),
         )
         Monitoring(

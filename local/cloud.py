@@ -11,11 +11,12 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from local import processes
 from local.deploy import Deployed, bootstrap, deploy
@@ -23,7 +24,7 @@ from local.place import ROOT, Place
 from local.processes import Leader
 from local.providers import read_providers, sandbox_providers, write_providers
 from local.seed import make_key, operate
-from local.servers import start_emulator, start_sandbox
+from local.servers import SandboxServer, start_emulator, start_sandbox
 from local.steps import Steps
 from local.warm import warm_up
 from shared.errors import TidepostError
@@ -58,12 +59,16 @@ def running(
     steps: Steps,
     *,
     providers: Path | None = None,
+    providers_of: Callable[[SandboxServer], dict[str, Any]] = sandbox_providers,
+    rewire: Callable[[Deployed], None] | None = None,
     keep: bool = False,
     auth: bool = False,
 ) -> Iterator[Cloud]:
     """Brings the cloud up; ends it on the way out, unless all went well and it is to be kept.
 
-    The caller holds the place. What a crash left there is ended first.
+    The caller holds the place. What a crash left there is ended first. Without a file of
+    `providers`, `providers_of` makes the document. `rewire` may change what was deployed
+    before the functions start.
 
     Raises:
         LocalCloudError: something is missing or failed; says what and what to do.
@@ -77,7 +82,7 @@ def running(
             _note(place, leaders, emulator.leader)
             sandbox = start_sandbox(place)
             _note(place, leaders, sandbox.leader)
-        path = providers or write_providers(place.providers, sandbox_providers(sandbox))
+        path = providers or write_providers(place.providers, providers_of(sandbox))
         accounts = read_providers(path)
         with steps.step("Preparing the account (cdk bootstrap)"):
             bootstrap(place, emulator)
@@ -86,6 +91,8 @@ def running(
         with steps.step("Setting secrets, URLs and webhooks, making the first API key"):
             operate(deployed, accounts, sandbox)
             cloud = Cloud(deployed, sandbox.url, make_key(deployed, WORKSPACE))
+        if rewire:
+            rewire(deployed)
         with steps.step("Starting the functions"):
             warm_up(deployed)
         _save(place, leaders, deployed=deployed, sandbox_url=sandbox.url)

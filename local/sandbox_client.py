@@ -37,6 +37,11 @@ class SandboxClient:
         stats: dict[str, Any] = self._call("GET", "stats")
         return stats
 
+    def faults(self) -> dict[str, Any]:
+        """What it did to requests: `counts`, and `faults` with provider, fault and keys."""
+        faults: dict[str, Any] = self._call("GET", "faults")
+        return faults
+
     def forget(self) -> None:
         """Empties the mailbox, the counts and the ESPs' suppression lists."""
         self._call("DELETE", "messages")
@@ -60,6 +65,11 @@ class SandboxClient:
             offset += len(page)
             if len(page) < _PAGE:
                 return
+
+    def message_at(self, place: int) -> dict[str, Any] | None:
+        """The message of that place in the order of acceptance, without its bodies."""
+        found = self._call("GET", f"messages?limit=1&offset={place}")["messages"]
+        return found[0] if found else None
 
     def report(self, event: dict[str, Any]) -> None:
         """Has an ESP report an event at once: `message_id`, `type` and more."""

@@ -10,7 +10,8 @@ from local.deploy import STAGE, Deployed
 from local.failure import LocalCloudError
 from local.sandbox_client import SandboxClient
 from local.servers import SandboxServer
-from ops.first_key import CommandFailed, first_key
+from ops.first_key import first_key
+from ops.jobs_function import CommandFailed
 from shared.config import PostmarkProvider, Providers, SendGridProvider
 
 

@@ -9,24 +9,17 @@ endpoint come from the environment (`AWS_DEFAULT_REGION`, `AWS_PROFILE`,
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
+
+from ops.jobs_function import CONFIG, CommandFailed, command
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
-
-_CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 1})
-"""One attempt: a second one could make a second workspace."""
-
-
-class CommandFailed(Exception):
-    """The jobs function did not make a key; the message says why."""
 
 
 def first_key(client: LambdaClient, stage: str, workspace: str) -> dict[str, str]:
@@ -37,19 +30,9 @@ def first_key(client: LambdaClient, stage: str, workspace: str) -> dict[str, str
     Raises:
         CommandFailed: the function cannot be invoked, or it refused.
     """
-    function = f"tidepost-{stage}-jobs"
-    command = {"command": "first_key", "workspace": workspace}
-    try:
-        answer = client.invoke(FunctionName=function, Payload=json.dumps(command).encode())
-    except (ClientError, BotoCoreError) as error:
-        raise CommandFailed(f"{function} could not be invoked: {error}") from error
-    result = json.loads(answer["Payload"].read())
-    if not isinstance(result, dict):
-        result = {}
-    if answer.get("FunctionError") or "api_key" not in result:
-        reason = result.get("errorMessage", "its logs say why")
-        raise CommandFailed(f"{function} made no key: {reason}")
-    return {"workspace": result["workspace"], "api_key": result["api_key"]}
+    order = {"command": "first_key", "workspace": workspace}
+    made = command(client, stage, order, answers="api_key")
+    return {"workspace": made["workspace"], "api_key": made["api_key"]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workspace", required=True, help="the new workspace's name")
     options = parser.parse_args(arguments)
     try:
-        client = boto3.client("lambda", config=_CONFIG)
+        client = boto3.client("lambda", config=CONFIG)
         made = first_key(client, options.stage, options.workspace)
     except (CommandFailed, BotoCoreError) as error:
         print(f"first_key: {error}", file=sys.stderr)

@@ -10,23 +10,17 @@ jobs function.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
+
+from ops.jobs_function import CONFIG, CommandFailed, command
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
-
-_CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
-
-
-class CommandFailed(Exception):
-    """The switch may not have been turned; the message says why."""
 
 
 def kill_switch(client: LambdaClient, stage: str, *, on: bool, reason: str) -> str:
@@ -35,19 +29,8 @@ def kill_switch(client: LambdaClient, stage: str, *, on: bool, reason: str) -> s
     Raises:
         CommandFailed: the function cannot be invoked, or it refused.
     """
-    function = f"tidepost-{stage}-jobs"
-    command = {"command": "kill_switch", "on": on, "reason": reason}
-    try:
-        answer = client.invoke(FunctionName=function, Payload=json.dumps(command).encode())
-    except (ClientError, BotoCoreError) as error:
-        raise CommandFailed(f"{function} could not be invoked: {error}") from error
-    result = json.loads(answer["Payload"].read())
-    if not isinstance(result, dict):
-        result = {}
-    if answer.get("FunctionError") or "sending" not in result:
-        told = result.get("errorMessage", "its logs say why")
-        raise CommandFailed(f"{function} did not turn the switch: {told}")
-    return f"sending is {result['sending']}"
+    order = {"command": "kill_switch", "on": on, "reason": reason}
+    return f"sending is {command(client, stage, order, answers='sending')['sending']}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--reason", default="", help="why; needed for on, shown in the API")
     options = parser.parse_args(arguments)
     try:
-        client = boto3.client("lambda", config=_CONFIG)
+        client = boto3.client("lambda", config=CONFIG)
         turned = kill_switch(
             client, options.stage, on=options.switch == "on", reason=options.reason
         )

@@ -23,7 +23,7 @@ DEAD_LETTERS = (
 _SAID = (
     "bulk-age", "transactional-age", "scheduler-dead_letters_fed_back",
     "scheduler-campaigns_stopped", "scheduler-oldest_waiting_s", "scheduler-in_doubt",
-    "scheduler-silent_providers", "jobs-jobs_failed",
+    "scheduler-silent_providers", "scheduler-out_of_service_providers", "jobs-jobs_failed",
 )  # fmt: skip
 GATEWAYS = ("api", "webhooks", "public")
 OUTPUTS = ("ApiId", "WebhooksApiId", "PublicApiId", "ApiUrl", "WebhooksUrl", "PublicUrl")

@@ -19,7 +19,8 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from shared.delivery.rates import GroupLimits, Limits
-from shared.errors import ConfigurationError
+from shared.delivery.rules import DeliveryRules
+from shared.errors import ConfigurationError, InvalidInput
 from shared.mail import MailboxGroup
 
 _NAME = r"^[a-z][a-z0-9-]{0,30}$"
@@ -163,6 +164,17 @@ class Deployment(_Model):
     dns_servers: tuple[str, ...] = Field(
         default=(), description="`address:port` of resolvers; empty: the machine's own"
     )
+    settle_deadline_s: int = Field(
+        default=3600,
+        ge=60,
+        le=86_400,
+        description="Seconds after which silence settles a doubt. Events come up to minutes late,"
+        " so that less than 1800 is for trials",
+    )
+    mx_lookup: bool = Field(
+        default=False,
+        description="Whether MX records name the mailbox groups of domains that are not well known",
+    )
 
     @classmethod
     def parse(cls, text: str) -> Deployment:
@@ -248,6 +260,18 @@ class Settings(_Model):
     def secret(self, name: str) -> str:
         """A secret's full name in this deployment."""
         return f"{self.secret_prefix}/{name}"
+
+
+def delivery_rules(text: str, providers: Providers) -> DeliveryRules:
+    """Reads delivery_rules.json, which may name these providers and no others.
+
+    Raises:
+        ConfigurationError: names each field that is wrong.
+    """
+    try:
+        return DeliveryRules.parse(text, [provider.name for provider in providers.providers])
+    except InvalidInput as error:
+        raise ConfigurationError(f"delivery_rules.json is not valid: {error}") from error
 
 
 def _parse(model: type[M], text: str, where: str) -> M:

@@ -7,24 +7,19 @@ duplicate mail, and the leanest client is several times cheaper per request.
 from __future__ import annotations
 
 import contextlib
-import io
 import select
+import socket
 import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from socket import gaierror, socket
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from shared.clock import Clock, SystemClock
 from shared.errors import ConfigurationError, DependencyUnavailable
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from shared.http1 import Answer, Unreadable, read_answer, request_head
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """No ESP's answer to a send is near this; a longer one is not read to its end."""
@@ -32,11 +27,17 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 MAX_IDLE_S = 50.0
 """Load balancers close idle connections after 60 s and more: we are to be first."""
 
+_ONE_WRITE_BYTES = 32_768
+"""A body up to this goes out together with its head."""
+
+_READ_BYTES = 65_536
+
 
 class NotSent(DependencyUnavailable):
-    """The request was surely not received: no connection, or TLS failed before it was written.
+    """The request was surely not received: it was not written, or there was no connection for it.
 
-    `reason` is one of `dns_failed`, `tls_failed`, `connect_timeout` and `connect_failed`.
+    `reason` is one of `dns_failed`, `tls_failed`, `connect_timeout`,
+    `connect_failed` and `unfit_header`.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -65,7 +66,7 @@ class Response:
 
 
 class Transport:
-    """Posts to one host over keep-alive connections. Safe to share between threads.
+    """Asks one host over keep-alive connections. Safe to share between threads.
 
     `base_url` is `http://` or `https://` with an optional port and path prefix.
     `connect_timeout_s` holds for each step of connecting (TCP, TLS),
@@ -87,15 +88,15 @@ class Transport:
         clock: Clock | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        scheme, self._host, self._port, self._prefix = _split(self.base_url)
-        self._tls = ssl.create_default_context() if scheme == "https" else None
+        self._place, self._tls, self._netloc, self._prefix = _split(self.base_url)
+        self._host = self._place[0]
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._pool_size = pool_size
         # The wall clock, since a frozen Lambda's monotonic clock may stand still
         # while the other side closes the connection.
         self._clock = clock or SystemClock()
-        self._idle: deque[tuple[HTTPConnection, float]] = deque()
+        self._idle: deque[tuple[socket.socket, float]] = deque()
         self._count = threading.Lock()
         self.connections_opened = 0
 
@@ -106,9 +107,31 @@ class Transport:
             NotSent: nothing was received on the other side.
             AnswerLost: it may have been received.
         """
+        return self._request("POST", path, body, headers)
+
+    def get(self, path: str, headers: Mapping[str, str]) -> Response:
+        """Asks once, as `post` does. `path` may have a query, escaped already.
+
+        Raises:
+            NotSent: nothing was received on the other side.
+            AnswerLost: there was no whole answer.
+        """
+        return self._request("GET", path, None, headers)
+
+    def _request(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Response:
+        try:
+            length = None if body is None else len(body)
+            head = request_head(method, self._prefix + path, self._netloc, headers, length)
+        except ValueError as error:
+            raise NotSent(
+                "unfit_header",
+                f"the request to {self._host} was not sent: {error}; look at the provider's secret",
+            ) from error
         connection = self._take()
         try:
-            response, reusable = self._exchange(connection, path, body, headers)
+            answer, reusable = self._exchange(connection, head, body or b"")
         except BaseException:
             connection.close()
             raise
@@ -116,7 +139,7 @@ class Transport:
             self._idle.append((connection, self._clock.now().timestamp()))
         else:
             connection.close()
-        return response
+        return Response(answer.status, answer.headers, answer.body)
 
     def close(self) -> None:
         """Closes the idle connections."""
@@ -124,7 +147,7 @@ class Transport:
             while True:
                 self._idle.pop()[0].close()
 
-    def _take(self) -> HTTPConnection:
+    def _take(self) -> socket.socket:
         """The idle connection used last, if it is still good, else a new one."""
         now = self._clock.now().timestamp()
         while True:
@@ -136,20 +159,16 @@ class Transport:
                 return connection
             connection.close()
 
-    def _open(self) -> HTTPConnection:
-        connection = (
-            HTTPSConnection(
-                self._host, self._port, timeout=self._connect_timeout_s, context=self._tls
-            )
-            if self._tls
-            else HTTPConnection(self._host, self._port, timeout=self._connect_timeout_s)
-        )
-        connection.auto_open = 0  # never connects again by itself in the middle of a POST
-        connection.response_class = _Answer
+    def _open(self) -> socket.socket:
+        connection: socket.socket | None = None
         try:
-            connection.connect()
+            connection = socket.create_connection(self._place, self._connect_timeout_s)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_hostname=self._host)
         except (OSError, UnicodeError) as error:
-            connection.close()
+            if connection:
+                connection.close()
             raise NotSent(
                 _why_not_connected(error),
                 f"no connection to {self._host} ({type(error).__name__}); nothing was sent",
@@ -158,97 +177,91 @@ class Transport:
             self.connections_opened += 1
         return connection
 
-    def _exchange(
-        self, connection: HTTPConnection, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> tuple[Response, bool]:
-        connection.sock.settimeout(self._read_timeout_s)
-        whole = False
+    def _exchange(self, connection: socket.socket, head: bytes, body: bytes) -> tuple[Answer, bool]:
+        connection.settimeout(self._read_timeout_s)
         try:
-            # A server may refuse and close before it has read all: its answer counts.
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                connection.request("POST", self._prefix + path, body, headers)
-                whole = True
-            answer = connection.getresponse()
-            content = answer.read(MAX_ANSWER_BYTES + 1)
+            whole = _write(connection, head, body)
+            receive = _receiver(connection, self._read_timeout_s)
+            answer = read_answer(receive, MAX_ANSWER_BYTES)
         except TimeoutError as error:
             raise AnswerLost(
                 "read_timeout",
                 f"{self._host} did not answer in full within {self._read_timeout_s} s",
             ) from error
-        except (OSError, HTTPException) as error:
+        except (OSError, EOFError) as error:
             raise AnswerLost(
                 "connection_lost",
                 f"the connection to {self._host} broke before the answer was whole"
                 f" ({type(error).__name__})",
             ) from error
-        if len(content) > MAX_ANSWER_BYTES or answer.length or answer.status < 200:  # noqa: PLR2004 - 1xx is no answer
+        except Unreadable as error:
             raise AnswerLost(
-                "unreadable_answer",
-                f"{self._host} answered {answer.status} with a body that is cut short,"
-                f" is longer than {MAX_ANSWER_BYTES} bytes, or is none",
-            )
-        response = Response(
-            answer.status,
-            {name.lower(): value for name, value in answer.msg.raw_items()},
-            content,
-        )
-        return response, whole and not answer.will_close and answer.isclosed()
+                "unreadable_answer", f"the answer of {self._host} cannot be read: {error}"
+            ) from error
+        return answer, whole and not answer.last
 
 
-class _Deadlined(io.RawIOBase):
-    """Reads a socket until an instant, however little each read brings."""
+def _write(connection: socket.socket, head: bytes, body: bytes) -> bool:
+    """Whether all was written: a server may refuse and close before, and its answer counts."""
+    try:
+        if len(body) > _ONE_WRITE_BYTES:
+            connection.sendall(head)
+            connection.sendall(body)
+        else:
+            connection.sendall(head + body)
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    return True
 
-    def __init__(self, sock: socket, source: io.RawIOBase, seconds: float) -> None:
-        self._sock, self._source = sock, source
-        self._deadline = time.monotonic() + seconds
 
-    def readable(self) -> bool:
-        return True
+def _receiver(connection: socket.socket, seconds: float) -> Callable[[], bytes]:
+    """Reads until an instant, however little each read brings."""
+    deadline = time.monotonic() + seconds
 
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        left = self._deadline - time.monotonic()
+    def receive() -> bytes:
+        left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the answer took too long")
-        self._sock.settimeout(left)
-        return self._source.readinto(buffer)
+        connection.settimeout(left)
+        return connection.recv(_READ_BYTES)
 
-    def close(self) -> None:
-        self._source.close()
-        super().close()
+    return receive
 
 
-class _Answer(HTTPResponse):
-    """An HTTPResponse whose time-out is for the whole of it; it starts when the request is out."""
-
-    def __init__(self, sock: socket, *args: object, **kwargs: object) -> None:
-        super().__init__(sock, *args, **kwargs)  # type: ignore[arg-type]  # handed on as they come
-        self.fp = io.BufferedReader(_Deadlined(sock, self.fp.detach(), sock.gettimeout() or 0))
-
-
-def _split(base_url: str) -> tuple[str, str, int | None, str]:
-    """Scheme, host, port and path prefix."""
+def _split(base_url: str) -> tuple[tuple[str, int], ssl.SSLContext | None, str, str]:
+    """Host and port, TLS if it is wanted, what stands in the Host header, and path prefix."""
     try:
         parts = urlsplit(base_url)
         port = parts.port
     except ValueError as error:
         raise ConfigurationError(f"a base_url cannot be read: {error}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+    if (
+        parts.scheme not in _PORTS
+        or not parts.hostname
+        or parts.query
+        or "@" in parts.netloc
+        or not base_url.isascii()
+    ):
         raise ConfigurationError(
-            "a base_url must look like https://host[:port][/prefix], "
-            f"but its scheme is {parts.scheme!r} and its host {parts.hostname!r}"
+            "a base_url must look like https://host[:port][/prefix], in ASCII and without a user,"
+            f" but its scheme is {parts.scheme!r} and its host {parts.hostname!r}"
         )
-    return parts.scheme, parts.hostname, port, parts.path
+    tls = ssl.create_default_context() if parts.scheme == "https" else None
+    return (parts.hostname, port or _PORTS[parts.scheme]), tls, parts.netloc, parts.path
 
 
-def _is_quiet(connection: HTTPConnection) -> bool:
+_PORTS = {"http": 80, "https": 443}
+
+
+def _is_quiet(connection: socket.socket) -> bool:
     """Whether nothing came in while idle: a closed peer, or bytes nobody asked for, would."""
     poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
+    poll.register(connection, select.POLLIN)
     return not poll.poll(0)
 
 
 def _why_not_connected(error: Exception) -> str:
-    if isinstance(error, gaierror | UnicodeError):
+    if isinstance(error, socket.gaierror | UnicodeError):
         return "dns_failed"
     if isinstance(error, ssl.SSLError):
         return "tls_failed"

@@ -59,7 +59,14 @@ from shared.errors import (
 )
 from shared.ids import SUBSCRIBER, is_id, to_bytes
 from shared.jobs import Job
-from shared.mail import OutgoingBatch, OutgoingRecipient, SendOutcome, Verdict
+from shared.mail import (
+    MailboxGroup,
+    MessageKind,
+    OutgoingBatch,
+    OutgoingRecipient,
+    SendOutcome,
+    Verdict,
+)
 from shared.paging import BAD_CURSOR, Page, cut, resume
 from shared.retention import Retention
 from shared.warming.model import Warmup
@@ -181,7 +188,13 @@ class FakeMemberships:
         self.lists.get((workspace, list_id), set()).discard(subscriber_id)
 
     def members(
-        self, workspace: str, list_id: str, shard: int, *, after: str | None = None
+        self,
+        workspace: str,
+        list_id: str,
+        shard: int,
+        *,
+        after: str | None = None,
+        consistent: bool = True,  # noqa: ARG002  # the port's; memory always is
     ) -> Iterator[str]:
         everybody = sorted(self.lists.get((workspace, list_id), ()))
         return (one for one in everybody if _shard(one) == shard and one > (after or ""))
@@ -480,21 +493,6 @@ class FakeBlobs:
         return f"https://files.example/{key}?as={name}&seconds={valid.total_seconds():.0f}"
 
 
-class FakeMx:
-    """`MxLookup`; `dead` take no mail, and `down` makes it behave as if DNS did not answer."""
-
-    def __init__(self, *dead: str) -> None:
-        self.dead = set(dead)
-        self.down = False
-        self.asked: list[str] = []
-
-    def takes_mail(self, domain: str) -> bool:
-        self.asked.append(domain)
-        if self.down:
-            raise DependencyUnavailable(f"no DNS server answered for {domain}; try again later")
-        return domain not in self.dead
-
-
 class FakeAudienceSettings:
     """`AudienceSettingsStore`."""
 
@@ -705,6 +703,45 @@ class FakeTxt:
         if self.down:
             raise DependencyUnavailable(f"no DNS server answered for {name}; try again later")
         return list(self.records.get(name, ()))
+
+
+class FakeMx:
+    """`MxLookup`. Who is not in `hosts` takes its mail itself, who has none there takes none.
+
+    A domain in `silent` gives no answer, and with `down` none does.
+    """
+
+    def __init__(self, hosts: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.hosts = {name: list(hosts) for name, hosts in (hosts or {}).items()}
+        self.silent: set[str] = set()
+        self.down = False
+        self.asked: list[str] = []
+
+    def mx(self, domain: str) -> list[str]:
+        self.asked.append(domain)
+        if self.down or domain in self.silent:
+            raise DependencyUnavailable(f"no DNS server answered for {domain}; try again later")
+        return list(self.hosts.get(domain, [domain]))
+
+
+class FakeMxStore:
+    """`MxStore`; `down` makes it behave as if DynamoDB did not answer."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, tuple[MailboxGroup, datetime]] = {}
+        self.down = False
+
+    def get(self, domains: Sequence[str]) -> Mapping[str, MailboxGroup]:
+        self._check()
+        return {name: self.groups[name][0] for name in domains if name in self.groups}
+
+    def put(self, domain: str, group: MailboxGroup, until: datetime) -> None:
+        self._check()
+        self.groups[domain] = group, until
+
+    def _check(self) -> None:
+        if self.down:
+            raise DependencyUnavailable("DynamoDB did not answer for table rates; try again later")
 
 
 class FakeJobs:
@@ -1011,6 +1048,22 @@ class FakeSender:
     def send(self, batch: OutgoingBatch) -> list[SendOutcome]:
         self.batches.append(batch)
         return [self.answer(recipient) for recipient in batch.recipients]
+
+
+class FakeMessageSearch:
+    """`MessageSearch` that has the ids in `taken`. With `down` it gives no answer."""
+
+    def __init__(self, provider: str) -> None:
+        self.provider = provider
+        self.taken: set[tuple[MessageKind, str]] = set()
+        self.asked: list[str] = []
+        self.down = False
+
+    def has(self, kind: MessageKind, message_id: str) -> bool:
+        self.asked.append(message_id)
+        if self.down:
+            raise DependencyUnavailable(f"{self.provider} did not answer; try again later")
+        return (kind, message_id) in self.taken
 
 
 class FakeSenderCheck:

@@ -73,6 +73,9 @@ class RecordingServer:
                 owner.requests.append(recorded)
                 owner.answer(self, owner.react(recorded))
 
+            def do_GET(self) -> None:
+                self.do_POST()
+
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
                 """Quiet."""
 

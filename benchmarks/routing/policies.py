@@ -11,19 +11,21 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, cast
 
 from benchmarks.routing.world import GROUPS, PROVIDERS, WEIGHTS, World
+from shared.analytics.model import Engagement
 from shared.delivery.choices import Addressee, Choices, Reason, Situation
 from shared.delivery.choosing import choose
 from shared.delivery.model import CHUNK_SIZE
-from shared.delivery.monitoring import HealthMonitor, HeardOf, Posted
+from shared.delivery.monitoring import HealthMonitor, Posted
 from shared.delivery.rates import take
 from shared.delivery.routing import Candidate
 from shared.delivery.rules import DeliveryRules, Traits
 from shared.delivery.tokens import Tokens
 from shared.events import Event, EventType
-from shared.mail import MessageKind, SendOutcome, Verdict
+from shared.ids import MessageRef
+from shared.mail import MailboxGroup, MessageKind, SendOutcome, Verdict
 from tests.fakes import FakeClock, FakeHealth, FakeRates
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
@@ -176,7 +178,7 @@ class Production:
         self._monitors = [HealthMonitor(self.store, self.clock, self._rng) for _ in range(WORKERS)]
         self._candidates = tuple(Candidate(p, WEIGHTS[p], _takes_all) for p in PROVIDERS)
         self._rules, self._traits = DeliveryRules(), Traits(MessageKind.CAMPAIGN)
-        self._events: defaultdict[int, list[HeardOf]] = defaultdict(list)
+        self._events: defaultdict[int, list[Engagement]] = defaultdict(list)
         self._ticks = 0
         self.doubts: list[tuple[float, str]] = []
 
@@ -211,7 +213,7 @@ class Production:
                 excluded |= dict.fromkeys(choices.probing, "breaker_open")
                 continue
             answers = self._post(choices, now, sent, groups)
-            monitor.posted(answers, now, choices.probing)
+            monitor.posted(answers, dict.fromkeys(PROVIDERS, now), choices.probing)
             refused = {
                 a.outcome.index for a in answers if a.outcome.verdict is Verdict.NOT_ACCEPTED
             }
@@ -259,7 +261,9 @@ class Production:
         if heard is not None:
             good, at = heard
             tick = self._ticks + max(1, int((at - (now - START).total_seconds()) / TICK_S) + 1)
-            self._events[tick].append(HeardOf(_EVENTS[cell[0], good], cell[1], now))
+            event = _EVENTS[cell[0], good]
+            group = cast("MailboxGroup", cell[1])  # the eighth is one of the simulation's own
+            self._events[tick].append(Engagement(event, _REF, "sub", group, now))
 
 
 TICK_S = 10.0
@@ -309,6 +313,7 @@ def _no_sleep(_seconds: float) -> None:
     raise AssertionError("one worker at a time never waits for another")
 
 
+_REF = MessageRef("ws", "cmp", 0, 0)
 _EVENTS = {
     (provider, good): Event(
         EventType.DELIVERED if good else EventType.BOUNCED, provider, "", START, ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,11 +19,13 @@ from shared.audience.consent import ConsentService
 from shared.clock import SystemClock
 from shared.config import Settings
 from shared.delivery.consequences import Consequences, Erased
+from shared.delivery.monitoring import HealthMonitor
 from shared.retention import CachedRetention
 from shared.storage import tables
 from shared.storage.consents import DynamoConsents
 from shared.storage.counters import DynamoCounters
 from shared.storage.engagements import DynamoEngagements, engagement_of
+from shared.storage.health import DynamoHealth
 from shared.storage.memberships import DynamoMemberships
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.retention import DynamoRetention
@@ -54,8 +57,9 @@ def services() -> Services:
         SystemClock(),
         DynamoConsents(),
     )
+    monitor = HealthMonitor(DynamoHealth(), SystemClock(), random.Random())  # noqa: S311  # jitter
     return Services(
-        Aggregator(DynamoCounters(), Consequences(consent)),
+        Aggregator(DynamoCounters(), Consequences(consent), monitor),
         LateEvents(DynamoEngagements(), Erased(DynamoSuppressions())),
         PersonStates(
             DynamoPersonStates(kept=CachedRetention(DynamoRetention(), SystemClock()).of),

@@ -40,6 +40,7 @@ TAGS = {
     "sender-domains": "The domains that a workspace may send from",
     "campaigns": "One mail to everybody on some lists, or in some segments",
     "messages": "One mail to one person",
+    "routing": "Which provider mail goes through, and why",
     "sending": "The workspace's kill switch",
     "settings": "Defaults and thresholds of the workspace's sending",
     "keys": "API keys",

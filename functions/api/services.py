@@ -24,6 +24,7 @@ from shared.audience.settings import AudienceSettingsService
 from shared.clock import Clock
 from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
+from shared.delivery.explaining import RoutingService
 from shared.delivery.messages import MessageService
 from shared.delivery.personal_data import PersonalData
 from shared.delivery.recipients import RecipientListing
@@ -67,6 +68,7 @@ class Services:
     settings: SettingsService
     switches: SwitchService
     retention: RetentionService
+    routing: RoutingService
     engagements: EngagementStore
     message_ids: MessageIds
     answers: BasePersistenceLayer

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
+import time
+from collections.abc import Callable
 from functools import cache
 
 from aws_lambda_powertools import Logger, Metrics
@@ -28,17 +31,21 @@ from shared.audience.segments.snapshots import SnapshotService
 from shared.audience.segments.walking import AudienceWalk
 from shared.audience.service import SubscriberService
 from shared.audience.settings import AudienceSettingsService
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.config import Settings
 from shared.content.service import TemplateService
+from shared.delivery.assigning import Assigner
 from shared.delivery.campaigns import CampaignService
+from shared.delivery.explaining import Routes, RoutingService
 from shared.delivery.messages import MessageService
+from shared.delivery.monitoring import HealthMonitor
 from shared.delivery.personal_data import PersonalData
 from shared.delivery.recipients import RecipientListing
 from shared.delivery.retrying import RetryService
 from shared.delivery.settings import SettingsService
 from shared.delivery.settling_by_hand import HandSettler
 from shared.delivery.switches import SwitchService
+from shared.delivery.tokens import Tokens
 from shared.ids import Ids, MessageIds, SubscriberIds
 from shared.providers.registry import candidates
 from shared.retention import CachedRetention, RetentionService
@@ -55,6 +62,7 @@ from shared.storage.dns import DnsMx, DnsTxt
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
 from shared.storage.erasures import DynamoErasures
+from shared.storage.health import DynamoHealth
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
@@ -62,6 +70,7 @@ from shared.storage.memberships import DynamoMemberships
 from shared.storage.parameters import ParameterReader
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue
+from shared.storage.rates import DynamoRates
 from shared.storage.retention import DynamoRetention
 from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.sender_domains import DynamoSenderDomains
@@ -235,6 +244,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
         settings=SettingsService(workspace_settings),
         switches=SwitchService(DynamoSwitches(), clock),
         retention=RetentionService(DynamoRetention()),
+        routing=RoutingService(_routes(parameters, clock), clock),
         messages=MessageService(
             ledger=ledger,
             queue=SqsChunkQueue(
@@ -256,6 +266,20 @@ def _services(settings: Settings, clients: Clients) -> Services:
         message_ids=message_ids,
         answers=_answers(settings, clients),
     )
+
+
+def _routes(parameters: ParameterReader, clock: Clock) -> Callable[[], Routes]:
+    jitter = random.Random()  # noqa: S311  # nothing is booked here
+    monitor = HealthMonitor(DynamoHealth(), clock, jitter)
+
+    def routes() -> Routes:
+        providers = parameters.providers()
+        limits = {provider.name: provider.limits.as_limits() for provider in providers.providers}
+        tokens = Tokens(DynamoRates(), limits, clock, time.sleep, jitter)
+        rules = parameters.delivery_rules(providers)
+        return Routes(candidates(providers), Assigner(tokens, monitor, rules, clock))
+
+    return routes
 
 
 def _answers(settings: Settings, clients: Clients) -> DynamoDBPersistenceLayer:

@@ -16,9 +16,12 @@ from aws_lambda_powertools import Logger, Metrics
 from shared.access.senders import SenderBinding
 from shared.clock import Clock, SystemClock
 from shared.config import Provider, SesProvider, Settings
+from shared.delivery.assigning import Assigner
 from shared.delivery.dispatch import Dispatcher
+from shared.delivery.mailbox_groups import MailboxGroups
 from shared.delivery.mailing import Mailings
 from shared.delivery.model import ChunkKey
+from shared.delivery.monitoring import HealthMonitor
 from shared.delivery.posting import Poster
 from shared.delivery.switches import Switches
 from shared.delivery.tokens import Tokens
@@ -28,9 +31,12 @@ from shared.storage import tables
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
+from shared.storage.dns import DnsMx
 from shared.storage.due import DynamoDue
+from shared.storage.health import DynamoHealth
 from shared.storage.lean import LeanClient
 from shared.storage.ledger import DynamoLedger
+from shared.storage.mx import DynamoMx
 from shared.storage.parameters import ParameterReader
 from shared.storage.queues import SqsChunkQueue, chunk_key_of
 from shared.storage.rates import DynamoRates
@@ -42,6 +48,7 @@ from shared.storage.templates import DynamoTemplates
 from shared.transport import Transport
 
 _KEPT_S = 300
+_LOOKUPS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +85,31 @@ def _services(_period: int) -> Services:
     clock = SystemClock()
     senders = build_senders(providers, lambda p: _secret(parameters, p), credentials)
     keys, current = parameters.link_keys()
+    tokens = Tokens(
+        DynamoRates(),
+        {p.name: p.limits.as_limits() for p in providers.providers},
+        clock,
+        time.sleep,
+        random.Random(),  # noqa: S311  # jitter between workers
+    )
+    deployment = parameters.deployment()
+    monitor = HealthMonitor(DynamoHealth(), clock, random.Random())  # noqa: S311  # jitter
     dispatcher = Dispatcher(
         campaigns=DynamoCampaigns(),
         ledger=DynamoLedger(),
         queue=SqsChunkQueue(clients.sqs, settings.bulk_queue_url, settings.transactional_queue_url),
         due=DynamoDue(),
-        tokens=Tokens(
-            DynamoRates(),
-            {p.name: p.limits.as_limits() for p in providers.providers},
-            clock,
-            time.sleep,
-            random.Random(),  # noqa: S311  # jitter between workers
-        ),
+        tokens=tokens,
+        assigner=Assigner(tokens, monitor, parameters.delivery_rules(providers), clock),
         mailings=Mailings(
             templates=DynamoTemplates(),
             recipients=LeanRecipients(settings, credentials, dynamodb),
             suppressions=DynamoSuppressions(),
             unsubscribe=UnsubscribeTokens(keys, current),
-            public_url=parameters.deployment().public_url,
+            public_url=deployment.public_url,
             blobs=S3Blobs(clients.s3, settings.files_bucket),
         ),
+        mailbox_groups=_mailbox_groups(deployment.mx_lookup, deployment.dns_servers),
         message_ids=MessageIds(parameters.message_id_key()),
         sender_check=SenderBinding(DynamoSenderDomains()),
         candidates=candidates(providers),
@@ -113,6 +125,13 @@ def _services(_period: int) -> Services:
         Logger(service="dispatcher"),
         Metrics(namespace="Tidepost", service="dispatcher"),
     )
+
+
+@cache
+def _mailbox_groups(mx_lookup: bool, dns_servers: tuple[str, ...]) -> MailboxGroups:
+    """Kept for the life of the container: it remembers domains."""
+    lookup = DnsMx(dns_servers) if mx_lookup else None
+    return MailboxGroups(lookup, DynamoMx(), ThreadPoolExecutor(_LOOKUPS_AT_ONCE), SystemClock())
 
 
 @cache

@@ -48,9 +48,11 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, Any]:
     - `{"command": "first_key", "workspace": <name>}`
     - `{"command": "kill_switch", "on": <bool>, "reason": <text>}`: `on` stops all sending
     - `{"command": "reapply_erasures", "since": <instant>, "skip": <number>}`: after a restore
+    - `{"command": "restore_provider", "provider": <name>}`: what took it out is in order again
 
     Raises:
         InvalidInput: no such command, a bad name, or no reason to stop.
+        NotFound: nothing is wrong with a provider of that name.
     """
     match event.get("command"):
         case "first_key":
@@ -63,10 +65,15 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, Any]:
             own.switches.put(DEPLOYMENT, enabled=enabled, reason=reason, by="operator")
             own.logger.warning("kill switch", extra={"sending": enabled})
             return {"sending": "on" if enabled else "off"}
+        case "restore_provider":
+            provider = str(event.get("provider", ""))
+            state = own.monitor.restore(provider).state
+            own.logger.warning("provider restored", extra={"provider": provider, "state": state})
+            return {"state": state.value}
         case "reapply_erasures" if isinstance(event.get("skip", 0), int):
             begun = own.reapplying.since(str(event.get("since", "")), event.get("skip", 0))
             own.logger.warning("erasures applied again", extra={"begun": begun["started"]})
             return begun
         case _:
-            reason = "is not one of: first_key, kill_switch, reapply_erasures"
+            reason = "is not one of: first_key, kill_switch, restore_provider, reapply_erasures"
             raise InvalidInput(FieldProblem("command", reason))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,7 @@ from shared.audience.segments.walking import AudienceWalk
 from shared.clock import Clock, SystemClock
 from shared.config import Settings
 from shared.delivery.erasing import EventEraser, MessageEraser, PlanEraser
+from shared.delivery.monitoring import HealthMonitor
 from shared.delivery.planning import PlanStep
 from shared.delivery.release import Releaser
 from shared.delivery.retrying import RetryStep
@@ -43,6 +45,7 @@ from shared.storage.consents import DynamoConsents
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
 from shared.storage.erasures import DynamoErasures
+from shared.storage.health import DynamoHealth
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
@@ -66,6 +69,7 @@ class Services:
     commands: OperatorCommands
     switches: SwitchService
     reapplying: Reapplying
+    monitor: HealthMonitor
     job_of: Callable[[str], tuple[str, str]]
     clock: Clock
     logger: Logger
@@ -96,6 +100,7 @@ def services() -> Services:
         ),
         SwitchService(DynamoSwitches(), clock),
         Reapplying(DynamoErasures(), jobs, job_queue, ids, clock),
+        HealthMonitor(DynamoHealth(), clock, random.Random()),  # noqa: S311  # jitter
         job_of,
         clock,
         Logger(service="jobs"),

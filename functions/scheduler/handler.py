@@ -37,12 +37,18 @@ def tick(own: Services, context: LambdaContext) -> dict[str, int]:
     tick = own.scheduler.tick(own.clock.now() + left - _SPARE)
     done = {name: count for name, count in tick.did.items() if count}
     own.logger.info("tick", extra={"did": done, "silent": tick.silent})
+    for provider, code in tick.out_of_service.items():
+        own.logger.error("a provider is out of service", extra={"provider": provider, "code": code})
+    for provider, error in tick.search_errors.items():
+        own.logger.error("a search failed", extra={"provider": provider, "error": error})
     for name, count in done.items():
         own.metrics.add_metric(name, MetricUnit.Count, count)
     for name, unit, value in (
         ("oldest_waiting_s", MetricUnit.Seconds, tick.oldest_waiting_s),
         ("in_doubt", MetricUnit.Count, tick.in_doubt),
         ("silent_providers", MetricUnit.Count, len(tick.silent)),
+        ("out_of_service_providers", MetricUnit.Count, len(tick.out_of_service)),
+        ("searches_failed", MetricUnit.Count, len(tick.search_errors)),
     ):
         if value:
             own.metrics.add_metric(name, unit, value)

@@ -44,6 +44,8 @@ class Profile(_Model):
     """Accepted; the connection closes without an answer."""
     reject_rate: Rate = 0
     """Refused per recipient at once (SendGrid: `dropped` later)."""
+    invalid_rate: Rate = 0
+    """The address is called invalid at once: SendGrid refuses the whole request and names it."""
     hard_bounce_rate: Rate = 0
     """Depends on the address alone: a dead mailbox is dead for every campaign and ESP."""
     soft_bounce_rate: Rate = 0
@@ -90,6 +92,8 @@ class Webhook(_Model):
     mode: Literal["https", "sqs"] = "https"
     endpoint_url: str = ""
     signature_version: Literal["1", "2"] = "2"
+    max_tries: int | None = Field(default=None, gt=0)
+    """How often an event is posted; null: a few times. Real ESPs go on for hours."""
 
 
 class ProviderSettings(Profile):

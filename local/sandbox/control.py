@@ -7,6 +7,7 @@
 | `DELETE /_sandbox/messages` | forgets messages, counts, suppressions and events to come |
 | `GET /_sandbox/stats` | accepted, duplicates, events by provider and type, webhook deliveries |
 | `GET`, `PUT`, `PATCH /_sandbox/behaviour` | the behaviour document; PATCH merges (RFC 7396) |
+| `GET /_sandbox/faults` | what was done to requests: `counts`, and `faults` one by one |
 | `POST /_sandbox/events` | `{"message_id", "type", "url"?, "user_agent"?, "raw"?}`: one event now |
 | `GET /_sandbox/dns`, `PUT`, `DELETE /_sandbox/dns/<name>` | TXT records: `{"TXT": ["..."]}` |
 | `GET /_sandbox/identity` | keys and credentials, as in identity.json |
@@ -66,6 +67,7 @@ class Control:
             ("GET", "behaviour", 0): self._behaviour_now,
             ("PUT", "behaviour", 0): self._put_behaviour,
             ("PATCH", "behaviour", 0): self._patch_behaviour,
+            ("GET", "faults", 0): self._tell_faults,
             ("POST", "events", 0): self._event,
             ("GET", "dns", 0): self._records,
             ("PUT", "dns", 1): self._put_records,
@@ -118,6 +120,10 @@ class Control:
 
     def _tell_identity(self, _: Request) -> Answer:
         return json_answer(200, self._identity.public())
+
+    def _tell_faults(self, _: Request) -> Answer:
+        faults = self._mailbox.faults
+        return json_answer(200, {"counts": faults.counts(), "faults": faults.entries()})
 
     def _behaviour_now(self, _: Request) -> Answer:
         return json_answer(200, _as_json(self._behaviour.document))

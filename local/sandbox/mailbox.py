@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from local.sandbox.behaviour import PROVIDERS, Provider
+from local.sandbox.faultlog import FaultLog
 from local.sandbox.substitution import Part
 from local.sandbox.wire import JsonObject
 from shared.clock import Clock, to_iso
@@ -159,12 +160,13 @@ class Message:
 
 
 class Mailbox:
-    """All accepted messages, their counts, and the suppression lists of the ESPs. Thread-safe."""
+    """All accepted messages, their counts, the ESPs' suppression lists and faults. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.RLock()
         self._number = 0
+        self.faults = FaultLog()
         self.clear()
 
     def clear(self) -> None:
@@ -178,6 +180,7 @@ class Mailbox:
             self._duplicates = 0
             self._events: dict[str, Counter[str]] = {name: Counter() for name in PROVIDERS}
             self._suppressed: set[tuple[str, str]] = set()
+            self.faults.clear()
 
     def accept(self, messages: Iterable[Message]) -> None:
         """Takes in messages: gives each its number and time, and counts duplicates."""

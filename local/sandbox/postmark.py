@@ -85,7 +85,7 @@ class PostmarkApi:
         return self._send(items, is_batch=is_batch, is_test=is_test)
 
     def _send(self, items: Sequence[Any], *, is_batch: bool, is_test: bool) -> Answer:
-        if not is_test and self._reception.behaviour.take("postmark", 1) == 0:
+        if not is_test and self._reception.lets_through("postmark", 1) == 0:
             raise _refusal(429, 429, "Rate limit exceeded.")
         accepted: list[Message] = []
         results: list[JsonObject] = []
@@ -177,6 +177,8 @@ class PostmarkApi:
 
     def _check_active(self, everyone: Sequence[str], key: str | None) -> None:
         for address in everyone:
+            if self._reception.disowns("postmark", key or address.lower(), address):
+                raise _Invalid(300, "Invalid 'To' address.")
             refused = self._reception.refuses("postmark", key or address.lower(), address)
             if refused or self._reception.is_suppressed("postmark", address):
                 raise _Invalid(

@@ -42,6 +42,8 @@ class Reception:
         if not recipients:
             return Fault.NONE
         fault = self.behaviour.fault(provider, recipients)
+        if fault is not Fault.NONE:
+            self.mailbox.faults.note(provider, fault.value, [key for key, _ in recipients])
         self._stopping.wait(self.behaviour.latency_s(provider, recipients))
         if fault is Fault.ERROR:
             raise Refused(error)
@@ -65,7 +67,25 @@ class Reception:
     def refuses(self, provider: Provider, key: str, address: str) -> bool:
         """Whether the provider rejects this recipient at once."""
         rate = self.behaviour.profile(provider, address).reject_rate
-        return self.behaviour.chance("reject", key) < rate
+        refused = self.behaviour.chance("reject", key) < rate
+        if refused:
+            self.mailbox.faults.note(provider, "rejected", [key])
+        return refused
+
+    def disowns(self, provider: Provider, key: str, address: str) -> bool:
+        """Whether the provider calls this recipient's address invalid."""
+        rate = self.behaviour.profile(provider, address).invalid_rate
+        invalid = self.behaviour.chance("invalid", key) < rate
+        if invalid:
+            self.mailbox.faults.note(provider, "invalid", [key])
+        return invalid
+
+    def lets_through(self, provider: Provider, wanted: int) -> int:
+        """How many of `wanted` the rate limit lets through now."""
+        granted = self.behaviour.take(provider, wanted)
+        if granted < wanted:
+            self.mailbox.faults.note(provider, "rate_limited")
+        return granted
 
     def knows_sender(self, provider: Provider, address: str) -> bool:
         """Whether the From domain is verified at the provider."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.sandbox.addresses import is_valid, shown
-from local.sandbox.mailbox import File, Message
+from local.sandbox.mailbox import TIDEPOST_ID, File, Message
 from local.sandbox.reception import Reception, ended
 from local.sandbox.substitution import Cut, Part, cut_at
 from local.sandbox.wire import Answer, JsonObject, Refused, Request, json_answer
@@ -69,6 +69,8 @@ class SendGridApi:
         except (AttributeError, TypeError):  # a field of quite another type
             raise _refusal(400, "Bad Request") from None
         problems.check()
+        self._check_addresses(body, problems)
+        problems.check()
         if not self._reception.knows_sender("sendgrid", body["from"]["email"]):
             raise _refusal(
                 403,
@@ -78,7 +80,7 @@ class SendGridApi:
             )
         if body.get("mail_settings", {}).get("sandbox_mode", {}).get("enable"):
             return Answer(200)
-        if self._reception.behaviour.take("sendgrid", 1) == 0:
+        if self._reception.lets_through("sendgrid", 1) == 0:
             raise self._too_many()
         request_id = base64.urlsafe_b64encode(self._reception.random_bytes(16)).decode()[:22]
         messages = _render(body, request_id)
@@ -109,6 +111,15 @@ class SendGridApi:
         if not isinstance(body, dict):
             raise _refusal(400, "Bad Request")
         return body
+
+    def _check_addresses(self, body: JsonObject, problems: _Problems) -> None:
+        for number, person in enumerate(body["personalizations"]):
+            custom = {**body.get("custom_args", {}), **person.get("custom_args", {})}
+            for place, one in enumerate(person["to"]):
+                key = custom.get(TIDEPOST_ID) or one["email"].lower()
+                if self._reception.disowns("sendgrid", key, one["email"]):
+                    path = f"personalizations.{number}.to.{place}.email"
+                    problems.add("Does not contain a valid address.", path)
 
     def _too_many(self) -> Refused:
         rate = self._reception.behaviour.settings("sendgrid").rate_limit_per_second or 0

@@ -196,6 +196,8 @@ class SesApi:
         key = envelope.tags.get(TIDEPOST_ID)
         if any(self._reception.refuses("ses", key or to.lower(), to) for to in everyone):
             raise _Problem("MessageRejected", "MESSAGE_REJECTED", "The message was rejected.")
+        if any(self._reception.disowns("ses", key or to.lower(), to) for to in everyone):
+            raise _bad("An address is invalid.")
         raw = self._reception.random_bytes(16)
         message_id = f"010001{raw[:5].hex()}-{uuid.UUID(bytes=raw, version=4)}-000000"
         failure = ""
@@ -234,7 +236,7 @@ class SesApi:
         ]
 
     def _let_through(self, messages: Sequence[Message]) -> None:
-        if self._reception.behaviour.take("ses", len(messages)) < len(messages):
+        if self._reception.lets_through("ses", len(messages)) < len(messages):
             raise _Problem(
                 "TooManyRequestsException", "ACCOUNT_THROTTLED", "Maximum sending rate exceeded."
             )

@@ -22,6 +22,7 @@ from local.sandbox.wire import JsonObject, merged
 from shared.clock import Clock
 
 _BACK_OFF_S = 0.25  # doubled on each try
+_MOST_BACK_OFF_S = 8.0
 _OPEN_TRIES = 60
 _OPEN_PAUSE_S = 1.0
 
@@ -272,11 +273,11 @@ class Webhooks:
         size = len(parcel.events)
         if done:
             self._count(provider, posts=1, pending=-size, ok=size)
-        elif parcel.tries >= channel.max_tries:
+        elif parcel.tries >= (target.max_tries or channel.max_tries):
             self._count(provider, posts=1, pending=-size, failed=size)
         else:
             self._count(provider, posts=1, retries=1)
-            pause = _BACK_OFF_S * 2 ** (parcel.tries - 1)
+            pause = min(_MOST_BACK_OFF_S, _BACK_OFF_S * 2 ** (parcel.tries - 1))
             at = self._monotonic() + pause
             self._push([_Due(at, next(self._numbers), provider, parcel=parcel)])
         for other in others:

@@ -9,7 +9,7 @@ crash in the middle all lead to the same counters.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,18 +44,28 @@ class Suppressor(Protocol):
         ...
 
 
+class Listener(Protocol):
+    """Wants to know what is heard of messages, to learn how the providers do."""
+
+    def heard(self, engagements: Iterable[Engagement]) -> None:
+        """Events of one batch that were not heard before, as far as that is known."""
+        ...
+
+
 class Aggregator:
     """Applies batches of one stream shard, in order."""
 
-    def __init__(self, counters: CounterStore, suppressor: Suppressor) -> None:
+    def __init__(self, counters: CounterStore, suppressor: Suppressor, listener: Listener) -> None:
         self._counters = counters
         self._suppressor = suppressor
+        self._listener = listener
 
     def apply(self, stream_shard: str, records: Sequence[Record]) -> int:
         """Applies a batch; returns how many events were new to the counters.
 
         Suppressions come first: they may be repeated, and a crash between the
-        two then only repeats them.
+        two then only repeats them. The listener comes last, with what was new
+        to the counters and with all that is about transactional messages.
 
         Raises:
             DependencyUnavailable: the batch has to be given again.
@@ -66,21 +76,23 @@ class Aggregator:
             ref = record.engagement.ref
             if not ref.transactional:
                 by_campaign[ref.workspace, ref.campaign].append(record)
-        new = 0
+        new: list[Engagement] = []
         for (workspace, campaign), own in by_campaign.items():
             new += self._count(workspace, campaign, stream_shard, own)
         newest = {r.engagement.event.provider: r.engagement.event.occurred_at for r in records}
         for provider, at in newest.items():
             self._counters.saw_events(provider, at)
-        return new
+        engagements = [record.engagement for record in records]
+        self._listener.heard([*new, *(e for e in engagements if e.ref.transactional)])
+        return len(new)
 
     def _count(
         self, workspace: str, campaign: str, stream_shard: str, records: list[Record]
-    ) -> int:
+    ) -> list[Engagement]:
         applied = self._counters.applied_up_to(workspace, campaign, stream_shard)
         fresh = [r for r in records if number(r.sequence) > number(applied)]
         if not fresh:
-            return 0
+            return []
         engagements = [record.engagement for record in fresh]
         people = [e for e in engagements if e.event.type in _ONCE_A_PERSON and not e.event.machine]
         firsts = {
@@ -98,7 +110,7 @@ class Aggregator:
             sequence=max((r.sequence for r in fresh), key=number),
             counts=counts,
         )
-        return len(fresh) if self._counters.apply(delta) else 0
+        return engagements if self._counters.apply(delta) else []
 
     def _consequences(self, engagement: Engagement) -> None:
         event = engagement.event

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.events import Event
 from shared.ids import MessageRef
@@ -15,13 +16,15 @@ class Engagement:
     """An event that was found to be about one of our messages, as kept.
 
     It holds no receive time and no address: the same report always makes the
-    same item, so storing it again changes nothing.
+    same item, so storing it again changes nothing. `posted_at` is the instant by
+    which outcomes of its message are counted (`Attempt.posted_at`).
     """
 
     event: Event
     ref: MessageRef
     subscriber: str
     group: MailboxGroup
+    posted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

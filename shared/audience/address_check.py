@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.audience.quality import AddressQuality, AddressReport, MxLookup
+from shared.audience.ports import MxLookup
+from shared.audience.quality import AddressQuality, AddressReport
 from shared.audience.settings import AudienceSettingsStore
 from shared.errors import FieldProblem, InvalidInput
 

@@ -79,9 +79,18 @@ class MembershipStore(Protocol):
         ...
 
     def members(
-        self, workspace: str, list_id: str, shard: int, *, after: str | None = None
+        self,
+        workspace: str,
+        list_id: str,
+        shard: int,
+        *,
+        after: str | None = None,
+        consistent: bool = True,
     ) -> Iterator[str]:
-        """Subscriber ids of one shard, ascending, beginning after `after`; reads lazily."""
+        """Subscriber ids of one shard, ascending, beginning after `after`; reads lazily.
+
+        Without `consistent` the reads cost half, and may lack the changes of the last second.
+        """
         ...
 
     def page(
@@ -205,11 +214,33 @@ class UploadForm:
     fields: Mapping[str, str]
 
 
+class MxLookup(Protocol):
+    """Asks the DNS who takes in a domain's mail."""
+
+    def mx(self, domain: str) -> list[str]:
+        """Names of the hosts in lower case, the preferred first; none if nobody takes it.
+
+        A domain without MX records that has an address takes its mail itself
+        (RFC 5321, 5.1); one with a null MX takes none (RFC 7505). `domain` is ASCII.
+
+        Raises:
+            DependencyUnavailable: no resolver answered within the adapter's time.
+            ConfigurationError: there is no resolver.
+        """
+        ...
+
+
 class AudienceReader(Protocol):
     """Who a campaign is for: what the planner needs of lists and snapshots."""
 
     def members(
-        self, workspace: str, list_id: str, shard: int, *, after: str | None = None
+        self,
+        workspace: str,
+        list_id: str,
+        shard: int,
+        *,
+        after: str | None = None,
+        consistent: bool = True,
     ) -> Iterator[str]:
         """As `MembershipStore.members`."""
         ...

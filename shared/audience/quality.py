@@ -10,27 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 from disposable_email_domains import blocklist
 
 from shared.audience.addresses import normalise
 from shared.audience.domains import meant
+from shared.audience.ports import MxLookup
 from shared.audience.role_accounts import ROLE_ACCOUNTS
 from shared.audience.settings import AudienceSettings, QualityAction, QualityFlag
 from shared.errors import DependencyUnavailable, FieldProblem, InvalidInput
-
-
-class MxLookup(Protocol):
-    """Asks DNS."""
-
-    def takes_mail(self, domain: str) -> bool:
-        """Whether mail can be delivered to a domain (ASCII) by RFC 5321, 5.1, and RFC 7505.
-
-        Raises:
-            DependencyUnavailable: DNS did not answer.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +92,7 @@ class AddressQuality:
         if self._mx is None:
             return []
         try:
-            return [] if self._mx.takes_mail(domain) else [QualityFlag.NO_MX]
+            return [] if self._mx.mx(domain) else [QualityFlag.NO_MX]
         except DependencyUnavailable:
             return []  # nothing is known, and a person must not be refused for that
 

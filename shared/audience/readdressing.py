@@ -26,8 +26,8 @@ from shared.audience.circumstances import Circumstances
 from shared.audience.consent import FOLLOWS_PERSON, UNTOLD, ConsentService
 from shared.audience.consents import ConsentChange, ConsentLog
 from shared.audience.model import ListState, Subscriber
-from shared.audience.ports import MembershipStore, SubscriberStore, SuppressionStore
-from shared.audience.quality import AddressQuality, MxLookup
+from shared.audience.ports import MembershipStore, MxLookup, SubscriberStore, SuppressionStore
+from shared.audience.quality import AddressQuality
 from shared.audience.settings import AudienceSettingsStore
 from shared.audience.writes import rewrite
 from shared.clock import Clock

@@ -20,8 +20,14 @@ from shared.audience.model import (
     Suppression,
     SuppressionReason,
 )
-from shared.audience.ports import ListStore, MembershipStore, SubscriberStore, SuppressionStore
-from shared.audience.quality import AddressQuality, MxLookup
+from shared.audience.ports import (
+    ListStore,
+    MembershipStore,
+    MxLookup,
+    SubscriberStore,
+    SuppressionStore,
+)
+from shared.audience.quality import AddressQuality
 from shared.audience.settings import AudienceSettingsStore
 from shared.audience.writes import present_id, rewrite
 from shared.clock import Clock, to_iso

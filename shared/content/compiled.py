@@ -3,8 +3,8 @@
 A SendGrid request has one body for up to 1,000 people and an SES bulk request
 one template for 50; both substitute plain keys only. So the static text is
 kept once as a skeleton, and only the dynamic pieces are rendered per
-recipient. All pieces of a part are rendered in one go, with a NUL between
-them: state that one piece sets is seen by the next, exactly as in direct
+recipient. All pieces of a part are rendered in one go, with a NUL behind
+each: state that one piece sets is seen by the next, exactly as in direct
 rendering, and no rendered value may hold a NUL.
 
 Templates come from untrusted authors and run beside other tenants' data:
@@ -76,15 +76,19 @@ class CompiledTemplate:
             TemplateInvalid: it fails for this recipient, runs too long, or
                 renders a line break into the subject.
         """
-        values: list[str] = []
-        for part, name, slots in self._dynamic:
-            rendered = _render(part, self._environment, name, context).split("\x00")
-            if len(rendered) != slots + 1:
-                raise TemplateInvalid(part, "a value holds a NUL character")
-            del rendered[-1]
-            if part == "subject" and _LINE_BREAK.search("".join(rendered)):
-                raise TemplateInvalid(part, "a value puts a line break into the subject")
-            values += rendered
+        render, part, rendered = self._environment.render_template, "", ""
+        try:
+            for part, name, _ in self._dynamic:
+                text = render(name, **context)
+                if part == "subject" and ("\n" in text or "\r" in text):
+                    raise TemplateInvalid(part, "a value puts a line break into the subject")
+                rendered += text if part != "html" else _plain_slashes(text)
+        except TemplateError as error:
+            raise _invalid(part, error) from error
+        values = rendered.split("\x00")
+        if len(values) != self._values + 1 or len(rendered) > MAX_RENDERED:
+            self._refuse(context)
+        del values[-1]
         return tuple(values)
 
     def render(self, context: Mapping[str, Any]) -> Rendered:
@@ -96,20 +100,32 @@ class CompiledTemplate:
             self.text.fill(values) if self.text else None,
         )
 
+    def _refuse(self, context: Mapping[str, Any]) -> None:
+        """Says which part is too long, or has a NUL too many.
+
+        Raises:
+            TemplateInvalid: always, unless only all parts together are over MAX_RENDERED.
+        """
+        texts = [_render(part, self._environment, name, context) for part, name, _ in self._dynamic]
+        for (part, _, slots), text in zip(self._dynamic, texts, strict=True):
+            if text.count("\x00") != slots:
+                raise TemplateInvalid(part, "a value holds a NUL character")
+
     def _compile(self, part: str, source: str) -> Skeleton:
-        literals, slots, dynamic = [""], [], ""
+        literals, dynamic = [""], ""
+        slots: list[int] = []
         for piece in pieces(part, source):
             if piece.kind is Kind.STATIC:
-                literals[-1] += _plain_slashes(part, piece.source)
+                literals[-1] += piece.source if part != "html" else _plain_slashes(piece.source)
                 continue
-            dynamic += piece.source
             if piece.kind is Kind.PRINTS:
-                dynamic += "\x00"
+                dynamic += "\x00" if slots else ""
                 slots.append(self._values)
                 self._values += 1
                 literals.append("")
+            dynamic += piece.source
         if slots:
-            self._environment.add_template(_NAMES[part], dynamic)
+            self._environment.add_template(_NAMES[part], dynamic + "\x00")
             self._dynamic.append((part, _NAMES[part], len(slots)))
         return Skeleton(tuple(literals), tuple(slots))
 
@@ -192,12 +208,12 @@ def _render(part: str, environment: Environment, name: str, context: Mapping[str
         raise _invalid(part, error) from error
     if len(rendered) > MAX_RENDERED:
         raise TemplateInvalid(part, f"it renders to over {MAX_RENDERED} characters")
-    return rendered if part != "html" else _plain_slashes(part, rendered)
+    return rendered if part != "html" else _plain_slashes(rendered)
 
 
-def _plain_slashes(part: str, text: str) -> str:
+def _plain_slashes(html: str) -> str:
     """The engine escapes `/` in HTML, which link trackers do not read; it need not be."""
-    return text.replace("&#x2f;", "/") if part == "html" else text
+    return html.replace("&#x2f;", "/")
 
 
 def _invalid(part: str, error: TemplateError) -> TemplateInvalid:

@@ -228,10 +228,12 @@ class CampaignService:
         now = self._clock.now()
         if campaign.state is CampaignState.SENT:  # which only a retry may open again
             raise WrongState("the campaign is sent; a retry sends the failed ones again")
+        if campaign.state not in {CampaignState.PAUSED, CampaignState.SENDING}:
+            # From planning to sending is the plan job's step, with the number of its chunks.
+            raise WrongState(f"the campaign is {campaign.state}; only a paused one can go on")
         if campaign.state is CampaignState.PAUSED:
             self._sender_check.check_sender(workspace, campaign.sender.address)
-        running = campaign.state in {CampaignState.PAUSED, CampaignState.SENDING}
-        if running and campaign.rest_after and campaign.rest_after > now:
+        if campaign.rest_after and campaign.rest_after > now:
             campaign = self._campaigns.save(replace(campaign, rest_after=now))
         return move(self._campaigns, campaign, CampaignState.SENDING)
 

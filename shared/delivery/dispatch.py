@@ -8,15 +8,18 @@ take goes to the next provider in the next round of the same run.
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.clock import Clock, from_iso
 from shared.delivery.admitting import Admission
-from shared.delivery.assigning import Assignment, Routable, assign
+from shared.delivery.assigning import Assigner, Assignment
+from shared.delivery.choices import Addressee
+from shared.delivery.mailbox_groups import MailboxGroups
 from shared.delivery.mailing import Mailing, Mailings, Person
 from shared.delivery.model import (
     GROUPS,
@@ -26,6 +29,7 @@ from shared.delivery.model import (
     ChunkRecord,
     DueItem,
 )
+from shared.delivery.monitoring import Posted
 from shared.delivery.moving import pause
 from shared.delivery.outcomes import STATE_OF_VERDICT, Change, fresh
 from shared.delivery.ports import CampaignStore, ChunkQueue, DueStore, LedgerStore, SenderCheck
@@ -46,7 +50,6 @@ from shared.mail import (
     OutgoingRecipient,
     SendOutcome,
     Verdict,
-    mailbox_group,
 )
 
 LEASE_GRACE = timedelta(seconds=15)
@@ -69,7 +72,9 @@ class Dispatcher:
         queue: ChunkQueue,
         due: DueStore,
         tokens: Tokens,
+        assigner: Assigner,
         mailings: Mailings,
+        mailbox_groups: MailboxGroups,
         message_ids: MessageIds,
         sender_check: SenderCheck,
         candidates: tuple[Candidate, ...],
@@ -83,7 +88,9 @@ class Dispatcher:
         self._queue = queue
         self._due = due
         self._tokens = tokens
+        self._assigner = assigner
         self._mailings = mailings
+        self._mailbox_groups = mailbox_groups
         self._message_ids = message_ids
         self._sender_check = sender_check
         self._candidates = candidates
@@ -167,30 +174,34 @@ class Dispatcher:
         if self._switches.off(key.workspace):
             run.note = "sending is switched off"
             return False
-        candidates = mailing.candidates(self._candidates)
-        if self._nothing_to_be_had(candidates, run, express=express):
+        ground = self._assigner.look(
+            mailing.candidates(self._candidates), mailing.traits, run.excluded, express=express
+        )
+        if ground.retry_at is not None:
+            _sooner(run, ground.retry_at)
             return False
         plan = record.plan.subscribers
         people = dict(zip(pending, mailing.people(tuple([plan[i] for i in pending])), strict=True))
-        groups = {i: mailbox_group(person.to.address) for i, person in people.items()}
+        groups = self._mailbox_groups.of({i: one.to.address for i, one in people.items()})
         changes = [Change(i, RecipientState.SKIPPED, p.skip) for i, p in people.items() if p.skip]
         admitted = self._admission.admit(mailing, key, people)
         _sooner(run, admitted.retry_at)
         run.waiting.update(set(people).difference(admitted.ready, (c.index for c in changes)))
-        routable = [
-            Routable(i, f"{key.campaign}{plan[i]}".encode(), people[i].to.address, groups[i])
-            for i in admitted.ready
+        addressees = [
+            Addressee(i, plan[i].encode(), people[i].to.address, groups[i]) for i in admitted.ready
         ]
-        assignment = assign(routable, candidates, run.excluded, self._tokens, express=express)
+        assignment = self._assigner.assign(addressees, ground, _seed(run))
         changes += [Change(i, RecipientState.FAILED, NO_ROUTE) for i in assignment.unroutable]
         _sooner(run, assignment.retry_at)
-        if assignment.retry_at is None or assignment.retry_at >= run.deadline:
+        wait = assignment.retry_at is None or assignment.retry_at >= run.deadline
+        if wait and not assignment.probing:
             run.waiting.update(assignment.waiting)
         shares, unrendered = self._render(mailing, key, people, assignment, groups)
         changes += unrendered
         unused = len(admitted.ready) - sum(len(share.recipients) for share in shares)
         self._admission.give_back(key, admitted, unused)
         if not shares:
+            self._assigner.posted((), {}, assignment.probing)
             self._recorder.save(run, changes, [])
             return False
         attempt = self._attempt(run, len(plan), shares, groups, assignment)
@@ -199,6 +210,7 @@ class Dispatcher:
                 unsent = [recipient.index for recipient in share.recipients]
                 self._refund(share.provider, share.grant, unsent, groups)
                 self._admission.give_back(key, admitted, len(unsent))
+            self._assigner.posted((), {}, assignment.probing)
             run.note = "another worker was first"
             return False
         run.attempts += (attempt,)
@@ -210,6 +222,9 @@ class Dispatcher:
             surely_not = sum(o.verdict in _SURELY_NOT for _, o in outcomes)
             self._admission.give_back(key, admitted, surely_not)
         self._judge(mailing, run, outcomes)
+        answers = (Posted(provider, groups[o.index], o) for provider, o in outcomes)
+        at = dict(zip(attempt.providers, attempt.posted_at, strict=True))
+        self._assigner.posted(answers, at, assignment.probing)
         return not run.note
 
     def _halted(self, workspace: str) -> bool:
@@ -221,19 +236,6 @@ class Dispatcher:
             return self._switches.off(workspace)
         except DependencyUnavailable:
             return True
-
-    def _nothing_to_be_had(
-        self, candidates: Sequence[Candidate], run: Run, *, express: bool
-    ) -> bool:
-        """Whether no provider has tokens, asked before 500 people are read for nothing."""
-        for candidate in candidates:
-            if not candidate.weight or candidate.name in run.excluded:
-                continue
-            retry_at = self._tokens.room(candidate.name, express=express).retry_at
-            if retry_at is None:
-                return False
-            _sooner(run, retry_at)
-        return run.retry_at is not None
 
     def _refund(
         self, provider: str, grant: Grant, indexes: list[int], groups: Mapping[int, MailboxGroup]
@@ -277,7 +279,8 @@ class Dispatcher:
         groups: Mapping[int, MailboxGroup],
         assignment: Assignment,
     ) -> Attempt:
-        providers = tuple(dict.fromkeys(share.provider for share in shares))
+        providers = tuple(share.provider for share in shares)
+        now = self._clock.now()
         assigned, group_bytes = bytearray(size), bytearray([_OTHER]) * size
         for share in shares:
             number = 1 + providers.index(share.provider)
@@ -293,6 +296,7 @@ class Dispatcher:
             providers=providers,
             assigned=bytes(assigned),
             groups=bytes(group_bytes),
+            posted_at=tuple(share.ends_at(now) for share in shares),
             routing=assignment.evidence,
         )
 
@@ -363,6 +367,12 @@ def _mail(mailing: Mailing) -> OutgoingBatch:
         extras=mailing.extras,
         recipients=(),
     )
+
+
+def _seed(run: Run) -> int:
+    """Differs between chunks and attempts, and is the same if this attempt is made again."""
+    key = run.key
+    return zlib.crc32(f"{key.campaign}|{key.chunk}|{run.outcome.attempt}".encode())
 
 
 def _too_early(message: Mapping[str, Any], now: datetime) -> bool:

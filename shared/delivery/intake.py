@@ -19,7 +19,6 @@ from shared.delivery.ports import LedgerStore
 from shared.errors import ForgedToken, NotFound
 from shared.events import Event, EventReport
 from shared.ids import NOBODY, MessageIds, MessageRef
-from shared.mail import MailboxGroup
 
 CACHED_CHUNKS = 128
 """About 40 KB each at 500 recipients, so some 5 MB a container."""
@@ -67,15 +66,11 @@ class _Chunk:
             return NOBODY
         return copy or self.subscribers[ref.index]
 
-    def group_by(self, provider: str, index: int) -> MailboxGroup | None:
-        """The recipient's mailbox group, if that account was ever to send to it.
-
-        The ledger's group is taken and not the event's address: not every
-        event names one, and the sums by group have to agree.
-        """
-        for attempt in self.attempts:
+    def attempt_by(self, provider: str, index: int) -> Attempt | None:
+        """The newest attempt in which that account was to send to the recipient, if any."""
+        for attempt in reversed(self.attempts):
             if attempt.provider_of(index) == provider:
-                return attempt.group_of(index)
+                return attempt
         return None
 
 
@@ -137,18 +132,21 @@ class EventIntake:
             return IntakeOutcome.FORGED
         key = ChunkKey(ref.workspace, ref.campaign, ref.chunk)
         chunk = fresh[key] if key in fresh else self._cached(key)
-        group = chunk.group_by(event.provider, ref.index) if chunk else None
-        if group is None and key not in fresh:
+        attempt = chunk.attempt_by(event.provider, ref.index) if chunk else None
+        if attempt is None and key not in fresh:
             chunk = fresh[key] = self._read(key)
-            group = chunk.group_by(event.provider, ref.index) if chunk else None
+            attempt = chunk.attempt_by(event.provider, ref.index) if chunk else None
         if chunk is None or ref.index >= len(chunk.subscribers):
             return IntakeOutcome.UNKNOWN_MESSAGE
-        if group is None:
+        if attempt is None:
             return IntakeOutcome.WRONG_ACCOUNT
         subscriber = chunk.subscriber(ref, event)
         if subscriber == NOBODY:
             return IntakeOutcome.ERASED
-        return Engagement(event, ref, subscriber, group)
+        # The ledger's group and not the event's address: not every event names
+        # one, and the sums by group have to agree.
+        group, posted_at = attempt.group_of(ref.index), attempt.posted_at_of(ref.index)
+        return Engagement(event, ref, subscriber, group, posted_at)
 
     def _cached(self, key: ChunkKey) -> _Chunk | None:
         chunk = self._cache.get(key)

@@ -22,6 +22,7 @@ from shared.delivery.composing import fitting
 from shared.delivery.model import Campaign, ChunkPlan
 from shared.delivery.ports import RecipientReader
 from shared.delivery.routing import Candidate
+from shared.delivery.rules import Traits
 from shared.delivery.schedule import ANY_TIME, Schedule
 from shared.ids import NOBODY, UnsubscribeTokens
 from shared.mail import Attachment, Extras, Load, Mailbox, MessageKind
@@ -62,6 +63,12 @@ class Mailing:
     """Bytes of a message with extras, as the ESPs count them."""
     schedule: Schedule = ANY_TIME
     pace_per_hour: int | None = None
+    lists: tuple[str, ...] = ()
+
+    @property
+    def traits(self) -> Traits:
+        """What delivery rules may ask of it."""
+        return Traits(self.kind, frozenset(self.lists), frozenset(self.tags))
 
     def candidates(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """The providers as this mail finds them: not every one takes all files and copies."""
@@ -125,6 +132,7 @@ class Mailings:
             people=people,
             schedule=campaign.schedule,
             pace_per_hour=campaign.pace_per_hour,
+            lists=campaign.whom.lists,
         )
 
     def of_message(self, plan: ChunkPlan) -> Mailing:

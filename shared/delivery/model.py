@@ -111,8 +111,10 @@ class Attempt:
     `providers` names the accounts, and `assigned` has one byte a recipient of
     the chunk: 0 for not in this attempt, else 1 + the place in `providers`.
     `groups` has one byte a recipient too: the place of the mailbox group in
-    `GROUPS`, `other` for who was not looked at. `routing` says why the
-    providers were chosen. Number 1 is the first attempt.
+    `GROUPS`, `other` for who was not looked at. `posted_at` says for each of
+    `providers` when its share will have been posted if it goes at its pace:
+    the instant that outcomes are counted by. `routing` says why the providers
+    were chosen. Number 1 is the first attempt.
     """
 
     key: ChunkKey
@@ -122,6 +124,7 @@ class Attempt:
     providers: tuple[str, ...]
     assigned: bytes
     groups: bytes
+    posted_at: tuple[datetime, ...] = ()
     routing: Mapping[str, Any] = field(default_factory=dict)
 
     def provider_of(self, index: int) -> str | None:
@@ -129,6 +132,12 @@ class Attempt:
         if not 0 <= index < len(self.assigned) or self.assigned[index] == 0:
             return None
         return self.providers[self.assigned[index] - 1]
+
+    def posted_at_of(self, index: int) -> datetime | None:
+        """The instant by which this recipient's outcome is counted; None if not in this attempt."""
+        if self.provider_of(index) is None or not self.posted_at:
+            return None
+        return self.posted_at[self.assigned[index] - 1]
 
     def group_of(self, index: int) -> MailboxGroup:
         """The mailbox group of a recipient in this attempt."""

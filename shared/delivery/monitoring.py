@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared.analytics.model import Engagement
 from shared.clock import Clock
 from shared.delivery.breaker import BatchResult, Breaker, claim, restore, result_of, settle
 from shared.delivery.health import (
@@ -24,7 +25,6 @@ from shared.delivery.health import (
 from shared.delivery.ports import HealthStore
 from shared.delivery.posting import AFTER_FAILURE, OUT_OF_TIME
 from shared.errors import DependencyUnavailable, NotFound, StaleWrite
-from shared.events import Event
 from shared.mail import SendOutcome, Verdict
 
 FRESH_FOR = timedelta(seconds=5)
@@ -43,15 +43,6 @@ class Posted:
     provider: str
     group: str
     outcome: SendOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class HeardOf:
-    """An event, with the message's mailbox group and the instant at which it was posted."""
-
-    event: Event
-    group: str
-    posted_at: datetime
 
 
 class HealthMonitor:
@@ -93,23 +84,24 @@ class HealthMonitor:
         return True
 
     def posted(
-        self, answers: Iterable[Posted], posted_at: datetime, probing: frozenset[str]
+        self, answers: Iterable[Posted], posted_at: Mapping[str, datetime], probing: frozenset[str]
     ) -> None:
         """Reports a round: moves breakers and counts what was accepted.
 
-        `posted_at` is the instant that the events of this round will be
-        reported with; `probing` names the providers that got a claimed probe.
+        `posted_at` says, by provider, with which instant the events of this
+        round will be reported; `probing` names the providers whose share is a
+        claimed probe. A probe of which nothing was posted is free again.
 
         Raises:
             DependencyUnavailable: the store did not answer, or others were
                 always first.
         """
-        by_provider: defaultdict[str, list[SendOutcome]] = defaultdict(list)
-        accepted: Counter[Count] = Counter()
+        by_provider: dict[str, list[SendOutcome]] = {provider: [] for provider in probing}
+        accepted: Counter[tuple[str, str]] = Counter()
         for one in answers:
-            by_provider[one.provider].append(one.outcome)
+            by_provider.setdefault(one.provider, []).append(one.outcome)
             if one.outcome.verdict is Verdict.ACCEPTED:
-                accepted[one.provider, one.group, Heard.ACCEPTED] += 1
+                accepted[one.provider, one.group] += 1
         for provider, outcomes in by_provider.items():
             result, code, retry_after = result_of(
                 outcomes, after_failure=AFTER_FAILURE, out_of_time=OUT_OF_TIME
@@ -135,10 +127,13 @@ class HealthMonitor:
                 )
 
             self._update(provider, settled)
-        if accepted:
-            self._store.add({slot_of(posted_at): accepted})
+        slots: defaultdict[int, Counter[Count]] = defaultdict(Counter)
+        for (provider, group), count in accepted.items():
+            slots[slot_of(posted_at[provider])][provider, group, Heard.ACCEPTED] = count
+        if slots:
+            self._store.add(slots)
 
-    def heard(self, events: Iterable[HeardOf]) -> None:
+    def heard(self, engagements: Iterable[Engagement]) -> None:
         """Counts a batch of events that are new. Twice is twice, and does little harm.
 
         Raises:
@@ -146,9 +141,9 @@ class HealthMonitor:
         """
         now = self._clock.now()
         slots: defaultdict[int, Counter[Count]] = defaultdict(Counter)
-        for one in events:
-            kind = heard_of(one.event)
-            found = slot_of_heard(one.posted_at, now, kind) if kind else None
+        for one in engagements:
+            kind, posted_at = heard_of(one.event), one.posted_at
+            found = slot_of_heard(posted_at, now, kind) if kind and posted_at else None
             if found:
                 slot, heard = found
                 slots[slot][one.event.provider, one.group, heard] += 1

@@ -19,7 +19,7 @@ from shared.delivery.model import (
 from shared.delivery.rates import BucketState
 from shared.delivery.workspace import Switch, WorkspaceSettings
 from shared.events import EventReport
-from shared.mail import OutgoingBatch, SendOutcome
+from shared.mail import MailboxGroup, MessageKind, OutgoingBatch, SendOutcome
 from shared.paging import Page
 
 
@@ -47,6 +47,38 @@ class EmailSender(Protocol):
         verdicts are for. Never posts the same recipient again after an answer
         that leaves doubt.
         """
+        ...
+
+
+class MessageSearch(Protocol):
+    """Where one provider account says which messages it has taken. Not every ESP can be asked."""
+
+    @property
+    def provider(self) -> str:
+        """The account's name in providers.json."""
+        ...
+
+    def has(self, kind: MessageKind, message_id: str) -> bool:
+        """Whether the account has taken the message of that id, ours, not the ESP's.
+
+        A message may be found only some time after it was taken.
+
+        Raises:
+            DependencyUnavailable: there was no answer that could be understood.
+            ConfigurationError: the account's secret cannot be used.
+        """
+        ...
+
+
+class MxStore(Protocol):
+    """Keeps what MX records said, for all workers."""
+
+    def get(self, domains: Sequence[str]) -> Mapping[str, MailboxGroup]:
+        """Those of the domains that are known; some that are known no longer may be among them."""
+        ...
+
+    def put(self, domain: str, group: MailboxGroup, until: datetime) -> None:
+        """Keeps one until then, or somewhat longer."""
         ...
 
 

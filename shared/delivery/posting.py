@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.clock import Clock
 from shared.delivery.ports import EmailSender
 from shared.delivery.rates import Grant
 from shared.mail import OutgoingBatch, OutgoingRecipient, SendOutcome, Verdict
 
+PROVEN_FOR = timedelta(seconds=5)
+"""How long after a batch went well the next ones may be of full size."""
+
+FIRST_BATCH = 10
+"""Recipients of a batch to a provider of which this worker has not heard for longer than that."""
+
 OUT_OF_TIME = "out_of_time"
 AFTER_FAILURE = "after_failure"
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _TROUBLE = frozenset(Verdict) - {Verdict.ACCEPTED, Verdict.REJECTED}
 
 
@@ -25,12 +32,20 @@ class Share:
     grant: Grant
     recipients: tuple[OutgoingRecipient, ...]
 
+    def ends_at(self, now: datetime) -> datetime:
+        """When the last of them goes at the pace of the grant."""
+        rate = self.grant.per_second
+        start = max(now, self.grant.start)
+        return start if rate is None else start + timedelta(seconds=len(self.recipients) / rate)
+
 
 class Poster:
     """Posts shares. A share ends at the first batch that is wholly in trouble.
 
-    So an outage leaves one batch per worker in doubt and not a whole chunk;
-    what was not posted is surely not accepted and goes to the next provider.
+    What was not posted is surely not accepted and goes to the next provider.
+    A provider has to prove itself with a small batch first, unless it did so
+    moments ago: an outage that is there already costs a worker FIRST_BATCH
+    recipients in doubt, and one that begins while it posts one batch.
     """
 
     def __init__(
@@ -44,6 +59,7 @@ class Poster:
         self._clock = clock
         self._sleep = sleep
         self._executor = executor
+        self._proven: dict[str, datetime] = {}
 
     def post(
         self,
@@ -77,10 +93,14 @@ class Poster:
         if rate is not None:
             size = max(1, min(size, int(rate)))
         outcomes: list[SendOutcome] = []
-        for offset in range(0, len(share.recipients), size):
-            batch = share.recipients[offset : offset + size]
+        offset = 0
+        while offset < len(share.recipients):
+            now = self._clock.now()
+            proven = now - self._proven.get(share.provider, _NEVER) < PROVEN_FOR
+            end = offset + (size if proven else min(size, FIRST_BATCH))
+            batch = share.recipients[offset:end]
             turn = start if rate is None else start + timedelta(seconds=offset / rate)
-            wait = (turn - self._clock.now()).total_seconds()
+            wait = (turn - now).total_seconds()
             if wait > 0 and turn < deadline:
                 self._sleep(wait)
             if max(turn, self._clock.now()) >= deadline or halted():
@@ -88,8 +108,9 @@ class Poster:
             answers = sender.send(mail.only(batch))
             outcomes += answers
             if all(answer.verdict in _TROUBLE for answer in answers):
-                rest = share.recipients[offset + size :]
-                return outcomes + _unposted(rest, AFTER_FAILURE)
+                return outcomes + _unposted(share.recipients[end:], AFTER_FAILURE)
+            self._proven[share.provider] = self._clock.now()
+            offset = end
         return outcomes
 
 

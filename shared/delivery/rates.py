@@ -122,6 +122,20 @@ class Room:
         """The least of a group's own windows."""
         return _least(self.groups.get(group, {}))
 
+    def without(self, count: int, by_group: Mapping[str, int]) -> Room:
+        """The same after `count` were taken from it, so many of them of each mailbox group."""
+        opens = dict(self.opens)
+        if self.per_second is not None and count:
+            opens["per_second"] = self.start + _duration(count, self.per_second)
+        return replace(
+            self,
+            opens=opens,
+            windows=_reduced(self.windows, count),
+            groups={
+                group: _reduced(own, by_group.get(group, 0)) for group, own in self.groups.items()
+            },
+        )
+
 
 def windows(now: datetime) -> tuple[str, str]:
     """The names of the hour's and the day's window."""
@@ -265,6 +279,10 @@ def _openings(start: datetime) -> dict[str, datetime]:
 
 def _left(limit: int | None, reserve: float, used: int) -> int | None:
     return None if limit is None else max(0, limit - int(limit * reserve) - used)
+
+
+def _reduced(left: Mapping[str, int | None], count: int) -> dict[str, int | None]:
+    return {name: None if n is None else max(0, n - count) for name, n in left.items()}
 
 
 def _least(found: Mapping[str, int | None]) -> int | None:

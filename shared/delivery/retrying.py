@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from shared.analytics.ports import EngagementStore
-from shared.clock import Clock
+from shared.clock import Clock, to_iso
 from shared.delivery.model import Campaign, ChunkKey, ChunkOutcome, ChunkRecord, DueItem
 from shared.delivery.outcomes import Change, changed
 from shared.delivery.ports import CampaignStore, DueStore, LedgerStore, SenderCheck
@@ -102,8 +102,13 @@ class RetryService:
                 f"the campaign is {campaign.state}; the failed ones can be sent again while it is"
                 " sending, paused or sent"
             )
-        if campaign.schedule.ended(self._clock.now()):
-            raise WrongState("the end of this campaign has passed; nothing is sent any more")
+        end_at = campaign.schedule.end_at
+        if end_at and campaign.schedule.ended(self._clock.now()):
+            raise WrongState(
+                f"end_at of this campaign, {to_iso(end_at)}, has passed: a retry would skip"
+                " everybody. List who has failed (recipients?state=failed) and mail them with a"
+                " new campaign"
+            )
         if under_way(self._jobs, campaign):
             raise WrongState(
                 "a retry of this campaign is under way; wait until it is through, nothing more"

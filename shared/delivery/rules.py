@@ -70,12 +70,17 @@ class Choice(_Model):
         default=True, description="Let what is delivered move the shares; false: weights as written"
     )
 
+    @field_validator("weights")
+    @classmethod
+    def _some_weight(cls, weights: dict[str, float] | None) -> dict[str, float] | None:
+        if weights is not None and not sum(weights.values()):
+            raise ValueError("the weights sum to zero: nobody could be mailed; use exclude instead")
+        return weights
+
     @model_validator(mode="after")
     def _one_way(self) -> Choice:
         if self.weights is not None and self.order is not None:
             raise ValueError("give weights or order, not both")
-        if self.weights is not None and not sum(self.weights.values()):
-            raise ValueError("the weights sum to zero: nobody could be mailed; use exclude instead")
         if self.order is not None and len(set(self.order)) < len(self.order):
             raise ValueError("order names a provider twice")
         return self
@@ -134,6 +139,12 @@ class DeliveryRules(_Model):
             if _matches(rule.match, group, band, traits):
                 return rule.name, rule
         return DEFAULT_RULE, self.default
+
+    def in_use(self, weights: Mapping[str, float]) -> frozenset[str]:
+        """The providers that any rule may choose; `weights` are those of providers.json."""
+        return frozenset(
+            name for choice in (*self.rules, self.default) for name in choice.providers(weights)
+        )
 
     @classmethod
     def parse(cls, text: str, providers: Iterable[str]) -> DeliveryRules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -40,13 +41,17 @@ class Tick:
     """What one tick did, and what it found; what the handler logs and measures.
 
     `oldest_waiting_s` is how long the oldest chunk that was due has waited for
-    its look, `in_doubt` counts recipients, `silent` names providers.
+    its look, `in_doubt` counts recipients, `silent` names providers,
+    `out_of_service` those that need an operator, with the ESP's codes,
+    `search_errors` says why a provider could not be asked for what is in doubt.
     """
 
     did: Counter[str] = field(default_factory=Counter)
     oldest_waiting_s: float = 0.0
     in_doubt: int = 0
     silent: list[str] = field(default_factory=list)
+    out_of_service: dict[str, str] = field(default_factory=dict)
+    search_errors: Mapping[str, str] = field(default_factory=dict)
 
 
 class Scheduler:
@@ -90,6 +95,8 @@ class Scheduler:
             DependencyUnavailable: DynamoDB or SQS did not answer.
         """
         tick = Tick()
+        self._settler.begin()
+        tick.search_errors = self._settler.search_errors
         states: dict[ChunkKey, Campaign | None] = {}
         due = self._due.due(self._clock.now(), limit=_PER_TICK)
         oldest = min((item.at for item in due), default=self._clock.now())
@@ -107,6 +114,7 @@ class Scheduler:
                 sending.append((campaign, settled))
         self._release(sending, tick)
         tick.silent = self._provider_watch.silent()
+        tick.out_of_service = self._provider_watch.out_of_service()
         return tick
 
     def _look(self, item: DueItem, tick: Tick, states: dict[ChunkKey, Campaign | None]) -> None:

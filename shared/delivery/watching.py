@@ -10,8 +10,9 @@ from typing import Any
 from shared.analytics.ports import CounterStore
 from shared.clock import Clock
 from shared.delivery.brake import standing, tripped
+from shared.delivery.breaker import BreakerState
 from shared.delivery.model import Campaign
-from shared.delivery.ports import CampaignStore, RateStore, SettingsStore
+from shared.delivery.ports import CampaignStore, HealthStore, RateStore, SettingsStore
 from shared.delivery.silence import silent
 from shared.delivery.states import CAMPAIGN_CHANGES, CampaignState, change
 from shared.errors import StaleWrite
@@ -87,13 +88,19 @@ class CampaignWatch:
 
 
 class ProviderWatch:
-    """Says which providers report nothing."""
+    """Says which providers report nothing, and which need an operator."""
 
     def __init__(
-        self, rates: RateStore, counters: CounterStore, providers: Sequence[str], clock: Clock
+        self,
+        rates: RateStore,
+        counters: CounterStore,
+        health: HealthStore,
+        providers: Sequence[str],
+        clock: Clock,
     ) -> None:
         self._rates = rates
         self._counters = counters
+        self._health = health
         self._providers = providers
         self._clock = clock
 
@@ -101,3 +108,12 @@ class ProviderWatch:
         """See `silence.silent`."""
         states = {provider: self._rates.load(provider) for provider in self._providers}
         return silent(states, self._counters.last_events(self._providers), self._clock.now())
+
+    def out_of_service(self) -> dict[str, str]:
+        """Providers whose accounts are paused or refuse us, with the ESP's codes."""
+        breakers = self._health.load().breakers
+        return {
+            provider: breakers[provider].because
+            for provider in self._providers
+            if provider in breakers and breakers[provider].state is BreakerState.OUT_OF_SERVICE
+        }

@@ -165,21 +165,25 @@ def unsafe_indexes(batch: OutgoingBatch) -> set[int]:
     )
     if _BREAKS.search("".join(common)):
         return {one.index for one in batch.recipients}
-    slots = sorted(set(batch.subject.slots))
-    return {
-        one.index
-        for one in batch.recipients
-        if _BREAKS.search(
-            "".join(
-                [
-                    *(one.to.address, one.to.name, one.message_id),
-                    *one.headers,
-                    *one.headers.values(),
-                    *[one.values[slot] for slot in slots],
-                ]
-            )
-        )
-    }
+    return _unsafe_of(batch.recipients, sorted(set(batch.subject.slots)))
+
+
+def _unsafe_of(recipients: Sequence[OutgoingRecipient], slots: Sequence[int]) -> set[int]:
+    """Those of the recipients to whom it would go because of themselves.
+
+    What is looked at is joined, for all of them first: it is seldom that there
+    is any, and a call for each would be more than the search itself.
+    """
+    own = [text for one in recipients for text in (one.to.address, one.to.name, one.message_id)]
+    headers = [
+        text for one in recipients for name in one.headers for text in (name, one.headers[name])
+    ]
+    values = [one.values[slot] for one in recipients for slot in slots]
+    if not _BREAKS.search("".join(own + headers + values)):
+        return set()
+    if len(recipients) == 1:
+        return {recipients[0].index}
+    return {index for one in recipients for index in _unsafe_of([one], slots)}
 
 
 def _of_extras(extras: Extras | None) -> Iterator[str]:
@@ -194,12 +198,23 @@ def _of_extras(extras: Extras | None) -> Iterator[str]:
         yield from item
 
 
+NOT_UNICODE = Refused(NOT_TEXT, "the mail holds text that is not valid Unicode")
+
+
 def encode(document: object) -> bytes | Refused:
     """The document as JSON; refused if some text in it is not Unicode (a lone surrogate)."""
     try:
         return orjson.dumps(document)
     except orjson.JSONEncodeError:
-        return Refused(NOT_TEXT, "the mail holds text that is not valid Unicode")
+        return NOT_UNICODE
+
+
+def encode_lines(documents: Iterable[object]) -> bytes | Refused:
+    """As `encode`, each on a line of its own: inside of JSON a line break is always escaped."""
+    try:
+        return b"\n".join([orjson.dumps(document) for document in documents])
+    except orjson.JSONEncodeError:
+        return NOT_UNICODE
 
 
 def decode(body: bytes) -> object:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from shared.config import PostmarkProvider, Provider, Providers, SendGridProvider, SesProvider
-from shared.delivery.ports import EmailSender
+from shared.delivery.ports import EmailSender, MessageSearch
 from shared.delivery.routing import Candidate
 from shared.errors import ConfigurationError
 from shared.mail import Capacity
 from shared.providers.postmark import sender as postmark
+from shared.providers.postmark.search import PostmarkSearch
 from shared.providers.postmark.sender import PostmarkSender
 from shared.providers.sendgrid import sender as sendgrid
 from shared.providers.sendgrid.sender import SendGridSender
 from shared.providers.ses import addresses as ses
 from shared.providers.ses.sender import CredentialsSource, SesSender
 from shared.transport import Transport
+
+_SEARCH_TIMEOUT_S = 5.0
+"""A search waits no longer, whatever a send may: it is asked again a minute later."""
 
 SecretOf = Callable[[Provider], Mapping[str, str]]
 """Gives a provider's secret; asked only for providers that have one."""
@@ -32,6 +36,24 @@ def build_senders(
     return {
         provider.name: _sender(provider, secret_of, credentials, pool_size)
         for provider in providers.providers
+    }
+
+
+def build_searches(
+    providers: Providers, secret_of: Callable[[PostmarkProvider], Mapping[str, str]]
+) -> dict[str, MessageSearch]:
+    """One search per account that can be asked for a message, by the account's name.
+
+    A secret is read when something is searched for, and not before: who never
+    has a doubt needs none.
+
+    Raises:
+        ConfigurationError: a base_url cannot be used.
+    """
+    return {
+        provider.name: _search(provider, secret_of)
+        for provider in providers.providers
+        if isinstance(provider, PostmarkProvider)
     }
 
 
@@ -68,6 +90,20 @@ def _sender(
             return SesSender(
                 provider, credentials, _transport(provider, provider.endpoint, pool_size)
             )
+
+
+def _search(
+    provider: PostmarkProvider, secret_of: Callable[[PostmarkProvider], Mapping[str, str]]
+) -> PostmarkSearch:
+    transport = Transport(
+        provider.base_url,
+        connect_timeout_s=min(provider.connect_timeout_s, _SEARCH_TIMEOUT_S),
+        read_timeout_s=min(provider.read_timeout_s, _SEARCH_TIMEOUT_S),
+        pool_size=1,
+    )
+    return PostmarkSearch(
+        provider, lambda: _field(provider, secret_of(provider), "server_token"), transport
+    )
 
 
 def _transport(provider: Provider, base_url: str, pool_size: int) -> Transport:

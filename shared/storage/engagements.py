@@ -49,6 +49,7 @@ class EngagementItem(TidepostModel):
     moment = UnicodeAttribute()
     """The sort key without the recipient's index."""
     group = UnicodeAttribute()
+    posted_at = UnicodeAttribute(null=True)
     provider = UnicodeAttribute()
     event_id = UnicodeAttribute()
     esp_type = UnicodeAttribute()
@@ -158,6 +159,7 @@ def _item(engagement: Engagement, kept_days: int) -> EngagementItem:
         person=f"ws#{ref.workspace}#{engagement.subscriber}",
         moment=moment,
         group=engagement.group.value,
+        posted_at=to_iso(engagement.posted_at) if engagement.posted_at else None,
         provider=event.provider,
         event_id=event.event_id,
         esp_type=event.esp_type,
@@ -197,4 +199,5 @@ def _read(item: EngagementItem) -> Engagement:
         ref=MessageRef(workspace, campaign, int(chunk), int(index)),
         subscriber=item.person.rpartition("#")[2],
         group=MailboxGroup(item.group),
+        posted_at=from_iso(item.posted_at) if item.posted_at else None,
     )

@@ -9,6 +9,7 @@ can be read without its plans.
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from shared.clock import Clock, SystemClock, from_iso, to_iso
 from shared.delivery.model import Attempt, ChunkKey, ChunkOutcome, ChunkPlan, ChunkRecord
 from shared.errors import NotFound, StaleWrite
-from shared.ids import ID_BYTES, NOBODY, SUBSCRIBER, TRANSACTIONAL_CHUNK, to_bytes
+from shared.ids import NOBODY, SUBSCRIBER, TRANSACTIONAL_CHUNK, to_bytes
 from shared.storage.tables import TidepostModel
 
 _KEPT_FOR = timedelta(days=60)
@@ -95,6 +96,7 @@ class AttemptItem(TidepostModel):
     providers = _Json(attr_name="p")
     assigned = _Squeezed(attr_name="a")
     groups = _Squeezed(attr_name="g")
+    posted_at = _Json(attr_name="t", null=True)
     routing = _Json(attr_name="w")
 
 
@@ -195,6 +197,7 @@ class DynamoLedger:
             providers=list(attempt.providers),
             assigned=attempt.assigned,
             groups=attempt.groups,
+            posted_at=list(map(to_iso, attempt.posted_at)),
             routing=dict(attempt.routing),
             ttl=self._expiry(attempt.key),
         )
@@ -286,6 +289,7 @@ def _attempt(key: ChunkKey, item: AttemptItem) -> Attempt:
         providers=tuple(item.providers),
         assigned=item.assigned,
         groups=item.groups,
+        posted_at=tuple(map(from_iso, item.posted_at or ())),
         routing=item.routing,
     )
 
@@ -305,15 +309,20 @@ def _outcome(key: ChunkKey, item: OutcomeItem) -> ChunkOutcome:
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
-_SHIFTS = tuple(range(90, -1, -10))
-_UNUSED_BITS = 20 * 5 - ID_BYTES * 8
+_PACKED = struct.Struct(">QI")
 
 
 def subscriber_ids(packed: bytes) -> tuple[str, ...]:
-    """Packed ids as `shared.ids.to_text` writes them, for a third of the function calls."""
-    ids = []
-    for start in range(0, len(packed), ID_BYTES):
-        bits = int.from_bytes(packed[start : start + ID_BYTES], "big") << _UNUSED_BITS
-        digits = "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
-        ids.append(f"{SUBSCRIBER}_{digits}")
-    return tuple(ids)
+    """Packed ids as `shared.ids.to_text` writes them, without a function call for each.
+
+    The twelve bytes are a number of 96 bits: nine times ten of them, and six.
+    """
+    p = _PAIRS
+    return tuple(
+        [
+            f"{SUBSCRIBER}_{p[a >> 54]}{p[a >> 44 & 1023]}{p[a >> 34 & 1023]}{p[a >> 24 & 1023]}"
+            f"{p[a >> 14 & 1023]}{p[a >> 4 & 1023]}{p[(a << 6 | b >> 26) & 1023]}"
+            f"{p[b >> 16 & 1023]}{p[b >> 6 & 1023]}{p[b << 4 & 1023]}"
+            for a, b in _PACKED.iter_unpack(packed)
+        ]
+    )

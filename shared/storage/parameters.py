@@ -17,7 +17,9 @@ from shared.config import (
     SendGridProvider,
     Settings,
     WarmingSchedules,
+    delivery_rules,
 )
+from shared.delivery.rules import DeliveryRules
 from shared.errors import ConfigurationError, DependencyUnavailable
 
 if TYPE_CHECKING:
@@ -59,6 +61,10 @@ class ParameterReader:
     def deployment(self) -> Deployment:
         """Its URLs and resolvers."""
         return self._parameter("deployment", Deployment.parse)
+
+    def delivery_rules(self, providers: Providers) -> DeliveryRules:
+        """Its delivery_rules.json, which may name these providers and no others."""
+        return self._parameter("delivery_rules", lambda text: delivery_rules(text, providers))
 
     def warming_schedule(self) -> WarmingSchedules:
         """Its warming_schedule.json."""

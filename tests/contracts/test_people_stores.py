@@ -183,6 +183,7 @@ def test_members_are_added_once_listed_by_shard_and_removed(members: MembershipS
     shard = shard_of(ids[0])
     of_shard = list(members.members(WS, LIST, shard))
     assert list(members.members(WS, LIST, shard, after=of_shard[0])) == of_shard[1:]
+    assert list(members.members(WS, LIST, shard, consistent=False)) == of_shard
     members.remove(WS, LIST, of_shard[0])
     members.remove(WS, LIST, of_shard[0])
     assert list(members.members(WS, LIST, shard)) == of_shard[1:]

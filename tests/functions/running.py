@@ -168,6 +168,7 @@ def _built(
     parameters = {
         "providers": {"providers": list(providers)},
         "deployment": {"public_url": "https://mail.example.com"},
+        "delivery_rules": {},
         "warming_schedule": {"per_day": [50, 58, 66]},
     }
     ssm = boto3.client("ssm")

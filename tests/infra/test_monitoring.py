@@ -24,7 +24,13 @@ def test_every_function_has_an_alarm_on_its_errors(any_stage: Synthesis) -> None
 def test_what_functions_say_of_themselves_has_alarms(any_stage: Synthesis) -> None:
     assert dimensions(any_stage, "dead_letters_fed_back") == {"scheduler"}
     assert dimensions(any_stage, "jobs_failed") == {"jobs"}
-    for metric in ("campaigns_stopped", "oldest_waiting_s", "in_doubt", "silent_providers"):
+    for metric in (
+        "campaigns_stopped",
+        "oldest_waiting_s",
+        "in_doubt",
+        "silent_providers",
+        "out_of_service_providers",
+    ):
         assert dimensions(any_stage, metric) == {"scheduler"}
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from infra.parameters import own_ses
 from infra.python_function import ROOT
-from shared.config import Deployment, Providers, WarmingSchedules
+from shared.config import Deployment, Providers, WarmingSchedules, delivery_rules
 from shared.errors import ConfigurationError
 from tests.infra.synthesis import Synthesis, synthesise
 
@@ -22,6 +22,10 @@ def test_the_parameters_are_read_by_the_models_that_wrote_them(any_stage: Synthe
         WarmingSchedules.parse(schedule)
     )
     providers = Providers.parse(value(any_stage, f"{stage}/providers"))
+    rules = (ROOT / "config" / "delivery_rules.json").read_text()
+    assert delivery_rules(value(any_stage, f"{stage}/delivery_rules"), providers) == (
+        delivery_rules(rules, providers)
+    )
     written = Providers.parse((ROOT / "config" / "providers.json").read_text())
     assert [p.name for p in providers.providers] == [p.name for p in written.providers]
 
@@ -66,11 +70,16 @@ def test_an_operators_choices_are_taken(tmp_path: Path) -> None:
         providers=str(providers),
         public_url="http://127.0.0.1:1/pages",
         dns_servers="127.0.0.1:53,127.0.0.1:54",
+        settle_deadline_s="90",
+        mx_lookup="yes",
         alarm_email="ops@example.com",
         reserve_concurrency="no",
     )
     assert Deployment.parse(value(stage, "local/deployment")) == Deployment(
-        public_url="http://127.0.0.1:1/pages", dns_servers=("127.0.0.1:53", "127.0.0.1:54")
+        public_url="http://127.0.0.1:1/pages",
+        dns_servers=("127.0.0.1:53", "127.0.0.1:54"),
+        settle_deadline_s=90,
+        mx_lookup=True,
     )
     assert stage.named("AWS::SSM::Parameter", "Name")["/tidepost/local/providers"]["Tier"] == (
         "Advanced"
@@ -94,6 +103,14 @@ def test_a_wrong_providers_file_stops_the_synthesis(tmp_path: Path) -> None:
     providers.write_text('{"providers": []}')
     with pytest.raises(ConfigurationError, match=r"providers\.json is not valid"):
         synthesise("local", tmp_path / "out", providers=str(providers))
+
+
+def test_rules_that_name_no_provider_of_ours_stop_the_synthesis(tmp_path: Path) -> None:
+    rules = tmp_path / "delivery_rules.json"
+    rules.write_text('{"rules": [{"name": "a", "order": ["acme"]}]}')
+    named = r"delivery_rules\.json is not valid: rules\.0\.order\.0: .*'acme'"
+    with pytest.raises(ConfigurationError, match=named):
+        synthesise("local", tmp_path / "out", delivery_rules=str(rules))
 
 
 def test_secrets_manager_makes_the_keys(prod: Synthesis) -> None:

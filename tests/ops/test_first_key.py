@@ -8,7 +8,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from ops.first_key import CommandFailed, first_key, main
+from ops.first_key import first_key, main
+from ops.jobs_function import CommandFailed
 
 MADE = {"workspace": "ws_1", "api_key": "tp_1_secret"}
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import boto3
 import pytest
 
-from ops.kill_switch import CommandFailed, kill_switch, main
+from ops.jobs_function import CommandFailed
+from ops.kill_switch import kill_switch, main
 from tests.ops.test_first_key import FakeLambda
 
 

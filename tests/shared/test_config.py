@@ -165,6 +165,9 @@ def test_no_message_repeats_a_value() -> None:
         ('{"public_url": 1}', "public_url"),
         ('{"public_url": "https://x", "dns_servers": "1.1.1.1"}', "dns_servers"),
         ('{"public_url": "https://x", "base_url": "y"}', "base_url"),
+        ('{"public_url": "https://x", "settle_deadline_s": 59}', "settle_deadline_s"),
+        ('{"public_url": "https://x", "settle_deadline_s": 86401}', "settle_deadline_s"),
+        ('{"public_url": "https://x", "mx_lookup": "perhaps"}', "mx_lookup"),
     ],
 )
 def test_a_bad_deployment_parameter_names_the_field(text: str, named: str) -> None:

@@ -12,6 +12,7 @@ from functions.api.routes.messages import messages
 from functions.api.routes.privacy import erasures, person
 from functions.api.routes.recipients import recipients
 from functions.api.routes.retention import retention
+from functions.api.routes.routing import routing
 from functions.api.routes.segments import segments
 from functions.api.routes.sender_domains import sender_domains
 from functions.api.routes.sending import sending
@@ -37,6 +38,7 @@ NOUNS = (
     recipients,
     messages,
     settlements,
+    routing,
     sending,
     settings,
     audience_settings,

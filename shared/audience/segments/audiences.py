@@ -85,7 +85,7 @@ class Audiences:
 
     def count(self, workspace: str, chosen: Chosen, *, most: int = SAMPLE) -> Count:
         """How many people that is, from at most `most` who are looked at."""
-        return count(self._walk.looks(workspace, chosen), most=most)
+        return count(self._walk.looks(workspace, chosen, consistent=False), most=most)
 
     def members(self, workspace: str, list_ids: Sequence[str]) -> Iterator[str]:
         """Everybody on any of these lists once, by shard and id."""

@@ -74,6 +74,11 @@ class Audience:
         """Everybody on any of these lists: what a campaign's `lists` say."""
         return cls(tuple(Source(SourceKind.LIST, list_id) for list_id in list_ids))
 
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The lists that are included."""
+        return tuple(source.id for source in self.include if source.kind is SourceKind.LIST)
+
     def to_item(self) -> dict[str, list[dict[str, str]]]:
         """Plain JSON: `{"include": [{"list": id}, ...], "exclude": [...]}`."""
         return {

@@ -126,7 +126,8 @@ class SegmentService:
         """
         now = self._clock.now()
         whole = self.in_full(workspace, self._checked(workspace, rule))
-        looks = self._walk.looks(workspace, Chosen((), (whole,), now, Consent(())))
+        chosen = Chosen((), (whole,), now, Consent(()))
+        looks = self._walk.looks(workspace, chosen, consistent=False)
         return count(
             looks,
             most=PREVIEW_PEOPLE,

@@ -45,13 +45,22 @@ class AudienceWalk:
         self._engagement = engagement
 
     def looks(
-        self, workspace: str, chosen: Chosen, *, shard: int = 0, after: str | None = None
+        self,
+        workspace: str,
+        chosen: Chosen,
+        *,
+        shard: int = 0,
+        after: str | None = None,
+        consistent: bool = True,
     ) -> Iterator[Look]:
-        """Everybody who has to be looked at, from behind `after` in `shard` on; reads lazily."""
+        """Everybody who has to be looked at, from behind `after` in `shard` on; reads lazily.
+
+        Without `consistent` the members of lists cost half, as the port says.
+        """
         judge = _Judge(chosen)
         implied = _implied_by_all(chosen.rules)
         for number in range(shard, SHARDS):
-            part = _Part(workspace, number, after if number == shard else None)
+            part = _Part(workspace, number, after if number == shard else None, consistent)
             if implied is None:
                 batches = self._everybody(part, chosen, judge)
             else:
@@ -109,7 +118,10 @@ class AudienceWalk:
             yield member, any(is_named for _, is_named in entries)
 
     def _list(self, part: _Part, list_id: str, is_named: bool) -> Iterator[tuple[str, bool]]:
-        for member in self._lists.members(part.workspace, list_id, part.shard, after=part.after):
+        members = self._lists.members(
+            part.workspace, list_id, part.shard, after=part.after, consistent=part.consistent
+        )
+        for member in members:
             yield member, is_named
 
 
@@ -120,6 +132,7 @@ class _Part:
     workspace: str
     shard: int
     after: str | None
+    consistent: bool
 
 
 @dataclass(frozen=True, slots=True)

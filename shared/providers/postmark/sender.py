@@ -7,15 +7,11 @@ from typing import Any
 
 from shared.config import PostmarkProvider
 from shared.mail import (
-    Attachment,
     Capacity,
-    Extras,
-    Mailbox,
     MessageKind,
     OutgoingBatch,
     OutgoingRecipient,
     SendOutcome,
-    Skeleton,
     Verdict,
 )
 from shared.providers.answers import (
@@ -23,7 +19,6 @@ from shared.providers.answers import (
     Failure,
     decode,
     deliver,
-    encode,
     judge,
     post,
     scrub,
@@ -31,6 +26,7 @@ from shared.providers.answers import (
     unreadable,
 )
 from shared.providers.isolating import Refused
+from shared.providers.postmark.documents import Messages, mailbox
 from shared.transport import Response, Transport
 
 PATH = "/email/batch"
@@ -92,22 +88,13 @@ class PostmarkSender:
 
     def send(self, batch: OutgoingBatch) -> list[SendOutcome]:
         """One outcome per recipient, in the batch's order. Never raises for what happens there."""
-        common = self._common(batch)
-        slotted = [(field, part) for field, part in _parts(batch) if part.slots]
-
-        def post_part(part: Sequence[OutgoingRecipient]) -> list[SendOutcome] | Refused:
-            headers = batch.headers
-            messages = [_message(common, slotted, headers, one) for one in part]
-            if batch.extras:
-                _add_extras(messages[0], batch.extras)
-            return self._post(part, messages)
-
-        return deliver(batch, _split, post_part)
+        messages = Messages(batch, self._fields(batch))
+        return deliver(batch, _split, lambda part: self._post(part, messages))
 
     def _post(
-        self, part: Sequence[OutgoingRecipient], messages: list[dict[str, Any]]
+        self, part: Sequence[OutgoingRecipient], messages: Messages
     ) -> list[SendOutcome] | Refused:
-        body = encode(messages)
+        body = messages.encode(part)
         if isinstance(body, Refused):
             return body
         if len(body) > MAX_REQUEST_BYTES:
@@ -121,22 +108,19 @@ class PostmarkSender:
 
         return post(self._transport, PATH, body, self._headers, part=part, read=read)
 
-    def _common(self, batch: OutgoingBatch) -> dict[str, Any]:
+    def _fields(self, batch: OutgoingBatch) -> dict[str, Any]:
         tracked = batch.kind is MessageKind.CAMPAIGN
-        common: dict[str, Any] = {
-            "From": _mailbox(batch.sender),
+        fields: dict[str, Any] = {
+            "From": mailbox(batch.sender),
             "MessageStream": self._streams[batch.kind],
             "TrackOpens": tracked,
             "TrackLinks": "HtmlAndText" if tracked else "None",
         }
         if batch.reply_to:
-            common["ReplyTo"] = _mailbox(batch.reply_to)
+            fields["ReplyTo"] = mailbox(batch.reply_to)
         if batch.tags:
-            common["Tag"] = batch.tags[0]
-        for field, skeleton in _parts(batch):
-            if not skeleton.slots:
-                common[field] = skeleton.fill(())
-        return common
+            fields["Tag"] = batch.tags[0]
+        return fields
 
 
 def _split(batch: OutgoingBatch) -> Iterator[Sequence[OutgoingRecipient]]:
@@ -144,58 +128,10 @@ def _split(batch: OutgoingBatch) -> Iterator[Sequence[OutgoingRecipient]]:
         yield batch.recipients[start : start + MAX_MESSAGES]
 
 
-def _parts(batch: OutgoingBatch) -> Iterator[tuple[str, Skeleton]]:
-    yield "Subject", batch.subject
-    if batch.text is not None:
-        yield "TextBody", batch.text
-    if batch.html is not None:
-        yield "HtmlBody", batch.html
-
-
-def _message(
-    common: Mapping[str, Any],
-    slotted: Sequence[tuple[str, Skeleton]],
-    headers: Mapping[str, str],
-    one: OutgoingRecipient,
-) -> dict[str, Any]:
-    message = {**common, "To": _mailbox(one.to), "Metadata": {"tidepost_id": one.message_id}}
-    for field, skeleton in slotted:
-        message[field] = skeleton.fill(one.values)
-    own = {**headers, **one.headers}
-    if own:
-        message["Headers"] = [{"Name": name, "Value": value} for name, value in own.items()]
-    return message
-
-
-def _add_extras(message: dict[str, Any], extras: Extras) -> None:
-    message["Metadata"] |= extras.metadata
-    for field, people in (("Cc", extras.cc), ("Bcc", extras.bcc)):
-        if people:
-            message[field] = ", ".join(map(_mailbox, people))
-    if extras.attachments:
-        message["Attachments"] = [_attachment(file) for file in extras.attachments]
-
-
-def _attachment(file: Attachment) -> dict[str, str]:
-    attachment = {
-        "Name": file.filename,
-        "Content": file.content,
-        "ContentType": file.content_type,
-    }
-    if file.content_id:
-        attachment["ContentID"] = f"cid:{file.content_id}"
-    return attachment
-
-
-def _mailbox(mailbox: Mailbox) -> str:
-    """`"Name" <address>`, the name as an RFC 5322 quoted string; Postmark takes UTF-8 in it."""
-    if not mailbox.name:
-        return mailbox.address
-    quoted = mailbox.name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{quoted}" <{mailbox.address}>'
-
-
 def _outcome(one: OutgoingRecipient, item: object) -> SendOutcome:
+    match item:
+        case {"ErrorCode": int(0), "MessageID": str(message_id)}:
+            return SendOutcome(one.index, Verdict.ACCEPTED, "", "", message_id)
     code = item.get("ErrorCode") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not isinstance(code, int):
         return SendOutcome(

@@ -36,6 +36,8 @@ CAPACITY = Capacity(max_bytes=MAX_REQUEST_BYTES)
 METADATA_PREFIX = "meta_"
 """Before a metadata name: custom arguments stand among the fields of SendGrid's own events."""
 
+_MAX_UTF8 = 4
+"""Bytes of a character."""
 
 ACCEPTED_STATUSES = frozenset({200, 202})
 
@@ -82,11 +84,12 @@ class SendGridSender:
         """Whole requests first, then singly those with more text than substitutions may hold."""
         slots = _slots(batch)
         room = MAX_SUBSTITUTION_BYTES - len(slots) * len(_tag("0" * 8, max(slots, default=0)))
-        together: list[OutgoingRecipient] = []
+        together: Sequence[OutgoingRecipient] = batch.recipients
         alone: list[OutgoingRecipient] = []
-        for one in batch.recipients:
-            size = len("".join([one.values[slot] for slot in slots]).encode("utf-8", "replace"))
-            (together if size <= room else alone).append(one)
+        if _MAX_UTF8 * _longest(batch.recipients, slots) > room:
+            fits = {one.index: _size(one, slots) <= room for one in batch.recipients}
+            together = [one for one in batch.recipients if fits[one.index]]
+            alone = [one for one in batch.recipients if not fits[one.index]]
         for start in range(0, len(together), MAX_RECIPIENTS):
             yield together[start : start + MAX_RECIPIENTS]
         for one in alone:
@@ -127,12 +130,13 @@ class SendGridSender:
             prefix = self._new_tag()
             tags = [_tag(prefix, slot) for slot in range(max(slots) + 1)]
             used = [(tags[slot], slot) for slot in slots]
-            people = []
-            for one in part:
-                person = _personalization(one)
-                values = one.values
-                person["substitutions"] = {tag: values[slot] for tag, slot in used}
-                people.append(person)
+            people = [
+                {
+                    **_personalization(one),
+                    "substitutions": {tag: one.values[slot] for tag, slot in used},
+                }
+                for one in part
+            ]
             body = encode({"personalizations": people, **common, **_content(batch, tags)})
             if isinstance(body, Refused) or body.count(_tag(prefix).encode()) == expected:
                 return body
@@ -140,6 +144,16 @@ class SendGridSender:
 
 def _tag(prefix: str, slot: int | None = None) -> str:
     return f"%tp{prefix}." if slot is None else f"%tp{prefix}.{slot}%"
+
+
+def _longest(recipients: Sequence[OutgoingRecipient], slots: Sequence[int]) -> int:
+    """Characters that nobody's values have more of: the longest value of each slot, together."""
+    return sum(max(map(len, [one.values[slot] for one in recipients])) for slot in slots)
+
+
+def _size(one: OutgoingRecipient, slots: Sequence[int]) -> int:
+    """Bytes of a recipient's values."""
+    return len("".join([one.values[slot] for slot in slots]).encode("utf-8", "replace"))
 
 
 def _skeletons(batch: OutgoingBatch) -> list[Skeleton]:

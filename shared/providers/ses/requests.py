@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.mail import Attachment, Extras, OutgoingBatch, OutgoingRecipient, Skeleton
-from shared.providers.answers import encode
+from shared.providers.answers import encode, encode_lines
 from shared.providers.isolating import Refused
 from shared.providers.ses.addresses import encoded, mailbox, tag_value
 from shared.providers.ses.template import Tags
@@ -81,22 +81,34 @@ def bulk(prepared: Prepared, part: Sequence[OutgoingRecipient]) -> dict[str, Any
     document = {
         **prepared.common,
         "DefaultContent": {"Template": prepared.template},
-        "BulkEmailEntries": [_entry(one, prepared.data[one.index]) for one in part],
+        "BulkEmailEntries": _entries(part, prepared.data),
     }
     if prepared.tags:
         document["DefaultEmailTags"] = prepared.tags
     return document
 
 
-def _entry(one: OutgoingRecipient, data: str) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "Destination": {"ToAddresses": [mailbox(one.to)]},
-        "ReplacementTags": [_message_id_tag(one)],
-        "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": data}},
-    }
-    if one.headers:
-        entry["ReplacementHeaders"] = _headers(one.headers)
-    return entry
+def _entries(part: Sequence[OutgoingRecipient], data: Mapping[int, str]) -> list[dict[str, Any]]:
+    """One entry a recipient. All of them are looked at together for what is to be encoded."""
+    texts = [one.headers[name] for one in part for name in one.headers]
+    texts += [text for one in part for text in (one.to.address, one.to.name)]
+    plain = "".join(texts).isascii()
+    entries = [
+        {
+            "Destination": {
+                "ToAddresses": [one.to.address if plain and not one.to.name else mailbox(one.to)]
+            },
+            "ReplacementTags": [{"Name": _MESSAGE_ID_TAG, "Value": one.message_id}],
+            "ReplacementEmailContent": {
+                "ReplacementTemplate": {"ReplacementTemplateData": data[one.index]}
+            },
+        }
+        for one in part
+    ]
+    for one, entry in zip(part, entries, strict=True):
+        if one.headers:
+            entry["ReplacementHeaders"] = _plain(one.headers) if plain else _headers(one.headers)
+    return entries
 
 
 def _destination(one: OutgoingRecipient, extras: Extras | None) -> dict[str, list[str]]:
@@ -122,14 +134,24 @@ def _attachment(file: Attachment) -> dict[str, str]:
 
 
 def _replacement_data(recipients: Sequence[OutgoingRecipient], tags: Tags) -> dict[int, str]:
+    """By index; those are missing who have more text than SES takes, or text that is not Unicode.
+
+    All are encoded in one piece: JSON on one line has no line breaks of its own.
+    """
     keys = [(f"v{slot}", slot) for slot in sorted(tags.slots)]
-    found = {}
-    for one in recipients:
-        values = one.values
-        data = encode({**tags.static, **{key: values[slot] for key, slot in keys}})
-        if not isinstance(data, Refused) and len(data) <= MAX_REPLACEMENT_BYTES:
-            found[one.index] = data.decode()
-    return found
+    documents = [
+        {**tags.static, **{key: one.values[slot] for key, slot in keys}} for one in recipients
+    ]
+    lines = encode_lines(documents)
+    if not isinstance(lines, Refused) and len(lines) <= MAX_REPLACEMENT_BYTES:
+        data = lines.decode().split("\n")
+        return {one.index: text for one, text in zip(recipients, data, strict=True)}
+    if len(recipients) == 1:
+        return {}
+    middle = len(recipients) // 2
+    return _replacement_data(recipients[:middle], tags) | _replacement_data(
+        recipients[middle:], tags
+    )
 
 
 def _parts(batch: OutgoingBatch) -> list[tuple[str, Skeleton]]:
@@ -139,6 +161,10 @@ def _parts(batch: OutgoingBatch) -> list[tuple[str, Skeleton]]:
 
 def _text(data: str) -> dict[str, str]:
     return {"Data": data, "Charset": "UTF-8"}
+
+
+def _plain(headers: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Name": name, "Value": headers[name]} for name in headers]
 
 
 def _headers(headers: Mapping[str, str]) -> list[dict[str, str]]:

@@ -138,6 +138,9 @@ def _read_bulk(
 
 
 def _outcome(one: OutgoingRecipient, result: object) -> SendOutcome:
+    match result:
+        case {"Status": "SUCCESS", "MessageId": str(message_id)}:
+            return SendOutcome(one.index, Verdict.ACCEPTED, "", "", message_id)
     if not isinstance(result, dict):
         return SendOutcome(one.index, Verdict.IN_DOUBT, UNREADABLE, "SES gave no status")
     status = str(result.get("Status"))

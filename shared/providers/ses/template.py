@@ -41,6 +41,11 @@ class Tags:
         return "".join(pieces)
 
     def _protect(self, literal: str, *, after: bool, before: bool) -> str:
+        # Nearly all text has none of it, and the search itself takes a millisecond.
+        at_start = after and literal.startswith("}")
+        at_end = before and literal.endswith(("{", "\\"))
+        if not (at_start or at_end or "{{" in literal):
+            return literal
         ends = [_OPENING.pattern]
         if after:
             ends.append(_AFTER_TAG.pattern)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from shared.analytics.person_state import PersonStates
 from shared.audience.consent import ConsentService
 from shared.audience.model import SuppressionReason
 from shared.delivery.consequences import Consequences, Erased
+from shared.delivery.monitoring import HealthMonitor
 from shared.engagement import day_of
 from shared.errors import DependencyUnavailable
 from shared.ids import to_bytes
@@ -98,8 +100,10 @@ class Desk:
             self.clock,
             fakes.FakeConsents(),
         )
+        self.health = fakes.FakeHealth()
+        monitor = HealthMonitor(self.health, self.clock, random.Random(1))  # noqa: S311  # jitter
         self.services = Services(
-            Aggregator(self.counters, Consequences(consent)),
+            Aggregator(self.counters, Consequences(consent), monitor),
             LateEvents(self.engagements, Erased(self.suppressions)),
             PersonStates(self.states, self.clock),
             engagement_of,

@@ -21,7 +21,7 @@ def test_addresses_are_checked(world: World) -> None:
 
 
 def test_dns_is_asked_on_request(world: World) -> None:
-    world.mx.dead.add("dead.example")
+    world.mx.hosts["dead.example"] = []
     body = {"addresses": ["ann@dead.example"], "mx": True}
     items = world.call("POST", "/v1/addresses/check", body).json["items"]
     assert items[0]["flags"] == ["no_mx"]

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from shared.access.model import Scope
+from shared.clock import to_iso
 from shared.delivery.model import ChunkKey, ChunkPlan
 from shared.delivery.outcomes import Change, changed, fresh
 from shared.delivery.report import totals_of
+from shared.delivery.schedule import Schedule
 from shared.delivery.states import CampaignState, RecipientState
 from shared.ids import SUBSCRIBER, MessageRef, to_text
 from shared.jobs import JobKind
@@ -120,6 +123,16 @@ def test_a_retry_with_nobody_failed_says_so(world: World, sent: str) -> None:
     answer = world.call("POST", f"/v1/campaigns/{sent}/retry", {"reasons": ["gave_up"]})
     assert (answer.status, answer.problem) == (409, "wrong-state")
     assert "no recipient of this campaign has failed" in answer.json["detail"]
+    assert world.campaigns.get(world.workspace, sent).state is CampaignState.SENT
+
+
+def test_a_retry_past_the_end_is_refused_and_names_it(world: World, sent: str) -> None:
+    campaign = world.campaigns.get(world.workspace, sent)
+    end_at = world.clock.now() - timedelta(minutes=1)
+    world.campaigns.save(replace(campaign, schedule=Schedule(end_at=end_at)))
+    answer = world.call("POST", f"/v1/campaigns/{sent}/retry")
+    assert (answer.status, answer.problem) == (409, "wrong-state")
+    assert f"end_at of this campaign, {to_iso(end_at)}, has passed" in answer.json["detail"]
     assert world.campaigns.get(world.workspace, sent).state is CampaignState.SENT
 
 

@@ -6,6 +6,7 @@ import base64
 import io
 import itertools
 import json
+import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,15 +37,21 @@ from shared.audience.segments.walking import AudienceWalk
 from shared.audience.service import SubscriberService
 from shared.audience.settings import AudienceSettingsService
 from shared.content.service import TemplateService
+from shared.delivery.assigning import Assigner
 from shared.delivery.campaigns import CampaignService
+from shared.delivery.explaining import Routes, RoutingService
 from shared.delivery.messages import MessageService
+from shared.delivery.monitoring import HealthMonitor
 from shared.delivery.personal_data import PersonalData
+from shared.delivery.rates import Limits
 from shared.delivery.recipients import RecipientListing
 from shared.delivery.retrying import RetryService
 from shared.delivery.routing import Candidate
+from shared.delivery.rules import DeliveryRules
 from shared.delivery.settings import SettingsService
 from shared.delivery.settling_by_hand import HandSettler
 from shared.delivery.switches import SwitchService
+from shared.delivery.tokens import Tokens
 from shared.ids import Ids, MessageIds, SubscriberIds
 from shared.mail import Capacity
 from shared.retention import CachedRetention, RetentionService
@@ -61,6 +68,7 @@ from tests.fakes import (
     FakeDue,
     FakeEngagements,
     FakeErasures,
+    FakeHealth,
     FakeJobQueue,
     FakeJobs,
     FakeLedger,
@@ -68,6 +76,7 @@ from tests.fakes import (
     FakeMemberships,
     FakeMx,
     FakePersonStates,
+    FakeRates,
     FakeRetention,
     FakeSegments,
     FakeSenderDomains,
@@ -164,11 +173,16 @@ class World:
         self.ledger = FakeLedger()
         self.settings = FakeSettings()
         self.switches = FakeSwitches()
+        self.rates = FakeRates()
+        self.health = FakeHealth()
+        self.rules = DeliveryRules()
         self.jobs = FakeJobs()
         self.job_queue = FakeJobQueue()
         self.chunk_queue = FakeChunkQueue()
         self.blobs = FakeBlobs()
-        self.candidates = (Candidate("ses", 1, lambda _: "", Capacity(max_bytes=3_000_000)),)
+        self.candidates: tuple[Candidate, ...] = (
+            Candidate("ses", 1, lambda _: "", Capacity(max_bytes=3_000_000)),
+        )
         self.services = self._services(answers or NoAnswers())
         workspaces = WorkspaceService(
             FakeWorkspaces(), Ids(self.clock, seeded_bytes(2)), self.clock
@@ -236,6 +250,13 @@ class World:
         added = self.call("POST", "/v1/sender-domains", {"domain": name}, key=key).json
         self.txt.records[added["record"]["name"]] = [added["record"]["value"]]
         self.call("POST", f"/v1/sender-domains/{added['id']}/verify", key=key)
+
+    def _routes(self) -> Routes:
+        jitter = random.Random(1)  # noqa: S311  # jitter
+        limits = {candidate.name: Limits() for candidate in self.candidates}
+        tokens = Tokens(self.rates, limits, self.clock, lambda _: None, jitter)
+        monitor = HealthMonitor(self.health, self.clock, jitter)
+        return Routes(self.candidates, Assigner(tokens, monitor, self.rules, self.clock))
 
     def _services(self, answers: BasePersistenceLayer) -> Services:
         ids = Ids(self.clock, seeded_bytes())
@@ -374,6 +395,7 @@ class World:
             settings=SettingsService(self.settings),
             switches=SwitchService(self.switches, self.clock),
             retention=RetentionService(self.retention),
+            routing=RoutingService(self._routes, self.clock),
             messages=MessageService(
                 ledger=ledger,
                 queue=self.chunk_queue,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -15,6 +16,9 @@ from shared.access.audit import AuditTrail
 from shared.access.keys import ApiKeyService
 from shared.access.workspaces import OperatorCommands, WorkspaceService
 from shared.audience.reapplying import Reapplying
+from shared.delivery.breaker import Breaker, BreakerState
+from shared.delivery.health import Health
+from shared.delivery.monitoring import HealthMonitor
 from shared.delivery.switches import SwitchService
 from shared.errors import DependencyUnavailable, InvalidInput, NotFound
 from shared.ids import Ids
@@ -52,6 +56,7 @@ class Office:
         self.api_keys = fakes.FakeApiKeys()
         self.switches = fakes.FakeSwitches()
         self.erasures = fakes.FakeErasures()
+        self.health = fakes.FakeHealth()
         steps = {JobKind.PLAN_CAMPAIGN: Step(self.clock, then or three_steps)}
         self.services = Services(
             JobRunner(self.jobs, self.queue, steps, self.clock),
@@ -62,6 +67,7 @@ class Office:
             ),
             SwitchService(self.switches, self.clock),
             Reapplying(self.erasures, self.jobs, self.queue, ids, self.clock),
+            HealthMonitor(self.health, self.clock, random.Random(1)),  # noqa: S311  # jitter
             job_of,
             self.clock,
             self.log.logger,
@@ -176,6 +182,17 @@ def test_an_operator_stops_and_allows_all_sending() -> None:
     assert "wrong prices" not in office.log.text
     assert command(office.services, {"command": "kill_switch", "on": False}) == {"sending": "on"}
     assert office.switches.switches[""].enabled
+
+
+def test_an_operator_takes_a_provider_into_service_again() -> None:
+    office = Office()
+    order = {"command": "restore_provider", "provider": "ses"}
+    with pytest.raises(NotFound):
+        command(office.services, order)
+    paused = Breaker(BreakerState.OUT_OF_SERVICE, because="paused")
+    office.health.health = Health(breakers={"ses": paused})
+    assert command(office.services, order) == {"state": "open"}
+    assert office.health.health.breaker("ses").admits(office.clock.now())
 
 
 @pytest.mark.parametrize("event", [{"on": True}, {"on": "yes", "reason": "x"}, {"reason": "x"}])

@@ -14,6 +14,7 @@ from shared.delivery.model import ChunkKey, DueItem
 from shared.errors import DependencyUnavailable
 from shared.mail import SendOutcome, Verdict
 from shared.storage.queues import chunk_key_of
+from tests.fakes import FakeMessageSearch
 from tests.functions.running import Context, Log, emf, sqs_event
 from tests.shared.delivery.world import World
 
@@ -132,3 +133,24 @@ def test_what_a_tick_found_is_measured(capsys: pytest.CaptureFixture[str]) -> No
     assert measured["in_doubt"] == 15
     assert measured["oldest_waiting_s"] == 17 * 60
     assert "silent_providers" not in measured  # fewer than twenty
+
+
+def test_a_search_that_fails_is_logged_and_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    world, log = World(), Log()
+    search = FakeMessageSearch("postmark")
+    search.down = True
+    world.searches["postmark"] = search
+    world.people(3)
+    for sender in world.senders.values():
+        sender.answer = lambda one: SendOutcome(one.index, Verdict.IN_DOUBT, "read_timeout")
+    world.weights |= {"sendgrid": 0, "ses": 0}
+    world.launched()
+    world.drain()
+    world.clock.advance(minutes=20)
+
+    tick(services(world, log), Context(55))
+
+    line = log.lines[1]
+    assert (line["level"], line["provider"]) == ("ERROR", "postmark")
+    assert line["error"] == "postmark did not answer; try again later"
+    assert emf(capsys.readouterr().out)["searches_failed"] == 1

@@ -119,6 +119,7 @@ def test_more_than_500_are_code_410_and_broken_json_402(call: Call, sandbox: San
     ("settings", "code"),
     [
         ({"reject_rate": 1}, 406),
+        ({"invalid_rate": 1}, 300),
         ({"suppressed": ["ada@example.com"]}, 406),
         ({"sender_domains": []}, 400),
         ({"account": "suspended"}, 405),

@@ -167,6 +167,7 @@ def test_the_send_rate_throttles_entries(ses: Any, behave: Callable[..., None]) 
     [
         ({"sender_domains": []}, "MessageRejected", None),
         ({"reject_rate": 1}, "MessageRejected", "MESSAGE_REJECTED"),
+        ({"invalid_rate": 1}, "BadRequestException", "INVALID_PARAMETER"),
         ({"account": "suspended"}, "AccountSuspendedException", "ACCOUNT_SUSPENDED"),
         ({"rate_limit_per_second": 0.001}, "TooManyRequestsException", "ACCOUNT_THROTTLED"),
         ({"error_rate": 1}, "InternalServiceErrorException", None),

@@ -316,6 +316,20 @@ def test_retries_end(
     assert sandbox.webhooks.stats()["ses"]["failed"] == 3
 
 
+def test_a_target_may_be_tried_less_often(
+    postmark: PostmarkClient,
+    sandbox: Sandbox,
+    receiver: RecordingServer,
+    behave: Callable[..., None],
+) -> None:
+    receiver.react = lambda _: Answer(500)
+    behave(providers={"postmark": {"webhook": {"url": receiver.url, "max_tries": 2}}})
+    postmark.emails.send(**simple_mail())
+    assert sandbox.webhooks.drain(DRAIN_S)
+    counts = sandbox.webhooks.stats()["postmark"]
+    assert (counts["failed"], counts["retries"]) == (1, 1)
+
+
 def test_duplicates_are_the_same_event_twice(
     sendgrid: SendGridAPIClient,
     sandbox: Sandbox,

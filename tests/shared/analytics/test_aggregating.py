@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -33,6 +34,16 @@ class Noted:
 
     def unsubscribed(self, engagement: Engagement) -> None:
         self.calls.append(("unsubscribed", engagement.subscriber))
+
+
+class Heard:
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.engagements: list[Engagement] = []
+
+    def heard(self, engagements: Iterable[Engagement]) -> None:
+        self.engagements += engagements
 
 
 def engagement(
@@ -83,14 +94,14 @@ def test_cuts_repeats_and_crashes_change_nothing(
     shards = [[Record(str(100 + i), e) for i, e in enumerate(events) if i % 2 == s] for s in (0, 1)]
     plain = FakeCounters()
     for number, records in enumerate(shards):
-        Aggregator(plain, Noted()).apply(f"shard-{number}", records)
+        Aggregator(plain, Noted(), Heard()).apply(f"shard-{number}", records)
     messy = FakeCounters()
     for number, records in enumerate(shards):
         for batch in batches(records, cuts):
             if data.draw(st.booleans()):
                 crash_after_claims(messy, batch)
             for _ in range(data.draw(st.integers(1, 2))):
-                Aggregator(messy, Noted()).apply(f"shard-{number}", batch)
+                Aggregator(messy, Noted(), Heard()).apply(f"shard-{number}", batch)
     for campaign in (CAMPAIGN, "cmp_00000000000000000001"):
         assert messy.totals(WS, campaign) == plain.totals(WS, campaign)
 
@@ -112,7 +123,7 @@ def test_people_count_once_and_machines_apart() -> None:
         engagement(EventType.BOUNCED, 4, bounce=BounceKind.SOFT),
     ]
     records = [Record(str(i), e) for i, e in enumerate(events)]
-    Aggregator(counters, Noted()).apply("s", records)
+    Aggregator(counters, Noted(), Heard()).apply("s", records)
     assert counters.totals(WS, CAMPAIGN) == {
         "ses|gmail|opened": 2,
         "ses|gmail|opened_first": 1,
@@ -133,7 +144,7 @@ def test_hard_bounces_complaints_and_unsubscribes_have_consequences() -> None:
         engagement(EventType.UNSUBSCRIBED, 4),
     ]
     records = [Record(str(i), e) for i, e in enumerate(events)]
-    Aggregator(FakeCounters(), noted).apply("s", records)
+    Aggregator(FakeCounters(), noted, Heard()).apply("s", records)
     assert noted.calls == [
         ("hard_bounced", "sub_1"),
         ("complained", "sub_3"),
@@ -144,6 +155,18 @@ def test_hard_bounces_complaints_and_unsubscribes_have_consequences() -> None:
 def test_transactional_events_are_kept_out_of_campaign_counters() -> None:
     counters = FakeCounters()
     event = engagement(EventType.DELIVERED, 0, chunk=TRANSACTIONAL_CHUNK)
-    assert Aggregator(counters, Noted()).apply("s", [Record("1", event)]) == 0
+    assert Aggregator(counters, Noted(), Heard()).apply("s", [Record("1", event)]) == 0
     assert counters.totals(WS, CAMPAIGN) == {}
     assert counters.last_events(["ses"]) == {"ses": START}
+
+
+def test_the_listener_hears_what_is_new_and_all_that_is_transactional() -> None:
+    counters, listener = FakeCounters(), Heard()
+    aggregator = Aggregator(counters, Noted(), listener)
+    campaign = Record("1", engagement(EventType.DELIVERED, 0))
+    alone = Record("2", engagement(EventType.DELIVERED, 0, chunk=TRANSACTIONAL_CHUNK))
+
+    aggregator.apply("s", [campaign, alone])
+    assert listener.engagements == [campaign.engagement, alone.engagement]
+    aggregator.apply("s", [campaign, alone])
+    assert listener.engagements[2:] == [alone.engagement]

@@ -76,7 +76,7 @@ def test_disposable_domains_and_those_under_them() -> None:
 
 def test_a_report_says_all_whatever_the_settings() -> None:
     quality = AddressQuality(
-        AudienceSettings(disposable=REJECT, role=ACCEPT), FakeMx("hotnail.com")
+        AudienceSettings(disposable=REJECT, role=ACCEPT), FakeMx({"hotnail.com": []})
     )
     report = quality.report(" Info+x@Hotnail.com ", ask_dns=True)
     assert report.address == "info+x@hotnail.com"
@@ -95,7 +95,7 @@ def test_a_report_says_all_whatever_the_settings() -> None:
 @pytest.mark.parametrize("flag", ["disposable", "role", "typo", "no_mx"])
 def test_every_flag_can_be_accepted_flagged_and_refused(flag: str) -> None:
     address = {"disposable": "a@mailinator.com", "role": "info@a.example", "typo": "a@hotnail.com"}
-    text, mx = address.get(flag, "a@dead.example"), FakeMx("dead.example")
+    text, mx = address.get(flag, "a@dead.example"), FakeMx({"dead.example": []})
     kept = {}
     for action in (ACCEPT, FLAG):
         settings = AudienceSettings(**{flag: action})  # type: ignore[arg-type]  # by name
@@ -107,7 +107,7 @@ def test_every_flag_can_be_accepted_flagged_and_refused(flag: str) -> None:
 
 
 def test_dns_is_asked_only_where_it_matters_and_its_silence_refuses_nobody() -> None:
-    mx = FakeMx("dead.example")
+    mx = FakeMx({"dead.example": []})
     assert AddressQuality(AudienceSettings(), mx).flags("a@dead.example") == ()
     assert mx.asked == []
     mx.down = True

@@ -135,3 +135,25 @@ def test_html_is_escaped_and_text_is_not() -> None:
     source = TemplateSource(subject="{{ data.x }}", html="{{ data.x }}", text="{{ data.x }}")
     rendered = compile_template(source).render({"data": {"x": "<&>"}})
     assert (rendered.subject, rendered.html, rendered.text) == ("<&>", "&lt;&amp;&gt;", "<&>")
+
+
+@pytest.mark.parametrize("part", ["subject", "html", "text"])
+def test_the_part_with_a_nul_is_named(part: str) -> None:
+    parts = dict.fromkeys(("subject", "html", "text"), "{{ data.good }}")
+    compiled = compile_template(TemplateSource(**parts | {part: "{{ data.bad }}"}))
+    with pytest.raises(TemplateInvalid, match=f"{part}: a value holds a NUL"):
+        compiled.values({"data": {"good": "x", "bad": "a\x00b"}})
+
+
+def test_the_limit_of_length_is_of_each_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.content.compiled.MAX_RENDERED", 10)
+    compiled = compile_template(TemplateSource(subject="s", html="{{ x }}", text="{{ x }}"))
+    assert compiled.values({"x": "9 letters"}) == ("9 letters", "9 letters")
+    with pytest.raises(TemplateInvalid, match="over 10 characters"):
+        compiled.values({"x": "10 letters"})
+
+
+def test_what_is_only_defined_after_the_last_slot_shifts_nothing() -> None:
+    source = "{{ x }}{% set y = 1 %}{% macro m() %}z{% endmacro %}"
+    compiled = compile_template(TemplateSource(subject=source, html=source, text=source))
+    assert compiled.values({"x": "v"}) == ("v", "v", "v")

@@ -22,6 +22,16 @@ def test_launching_twice_says_so_and_plans_once() -> None:
     assert len(world.job_queue.messages) == 1
 
 
+def test_resuming_while_it_is_planned_does_not_end_it_with_nobody_mailed() -> None:
+    world = World()
+    world.people(3)
+    draft = world.service().create(world.workspace, world.draft())
+    campaign = world.service().launch(world.workspace, draft.id)
+    with pytest.raises(WrongState, match="planning"):
+        world.service().resume(world.workspace, campaign.id)
+    assert world.campaigns.get(world.workspace, campaign.id).state is CampaignState.PLANNING
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

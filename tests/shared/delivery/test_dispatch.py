@@ -9,6 +9,7 @@ import pytest
 
 from shared.audience.model import ListState, SuppressionReason
 from shared.delivery.model import ChunkKey
+from shared.delivery.posting import FIRST_BATCH
 from shared.delivery.rates import Limits
 from shared.delivery.states import CampaignState, RecipientState
 from shared.mail import OutgoingRecipient, SendOutcome, Verdict
@@ -125,15 +126,15 @@ def test_all_providers_out_leaves_all_pending_and_comes_back_later() -> None:
     assert world.report(campaign)["accepted"] == 100
 
 
-def test_doubt_is_never_sent_again_and_an_outage_costs_one_batch() -> None:
+def test_doubt_is_never_sent_again_and_an_outage_costs_one_small_batch() -> None:
     world = World()
     world.people(400)
     world.senders["ses"].answer = answering(Verdict.IN_DOUBT, "read_timeout")  # type: ignore[assignment]
     campaign = world.launched()
     world.drain()
     report = world.report(campaign)
-    assert report["in_doubt"] == 50
-    assert report["accepted"] == 350
+    assert report["in_doubt"] == FIRST_BATCH
+    assert report["accepted"] == 400 - FIRST_BATCH
     assert len(world.mailed()) == len(set(world.mailed())) == 400
 
 
@@ -310,7 +311,10 @@ def test_the_ledger_says_who_went_where_and_why() -> None:
     (attempt,) = world.ledger.attempts(key)
     assert sorted(attempt.indexes()) == list(range(10))
     assert {attempt.provider_of(i) for i in range(10)} <= set(world.senders)
-    assert attempt.routing["weights"] == {"sendgrid": 40, "ses": 40, "postmark": 20}
+    choices = attempt.routing["choices"]
+    assert sum(choice["count"] for choice in choices) == 10
+    assert {(choice["rule"], choice["reason"]) for choice in choices} == {("default", "weights")}
+    assert all(attempt.posted_at_of(i) == world.clock.now() for i in range(10))
     outcome = world.ledger.record(key).outcome
     assert outcome is not None
     assert outcome.in_state(RecipientState.ACCEPTED) == list(range(10))

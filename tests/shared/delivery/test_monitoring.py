@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.analytics.model import Engagement
 from shared.delivery.breaker import BreakerState
 from shared.delivery.health import Health, Heard, slot_of
 from shared.delivery.learning import Evidence
-from shared.delivery.monitoring import FRESH_FOR, HealthMonitor, HeardOf, Posted
+from shared.delivery.monitoring import FRESH_FOR, HealthMonitor, Posted
 from shared.errors import DependencyUnavailable, NotFound, StaleWrite
 from shared.events import Event, EventType
-from shared.mail import SendOutcome, Verdict
+from shared.ids import MessageRef
+from shared.mail import MailboxGroup, SendOutcome, Verdict
 from tests.fakes import FakeClock, FakeHealth
 
 NOBODY: frozenset[str] = frozenset()
@@ -37,12 +39,18 @@ def _answers(verdict: Verdict, count: int = 3, code: str = "503") -> list[Posted
     return [Posted("ses", "gmail", SendOutcome(i, verdict, code)) for i in range(count)]
 
 
-def _event(clock: FakeClock, kind: EventType = EventType.DELIVERED) -> HeardOf:
-    return HeardOf(Event(kind, "ses", "e", clock.now(), "x"), "gmail", clock.now())
+def _event(clock: FakeClock, kind: EventType = EventType.DELIVERED) -> Engagement:
+    event = Event(kind, "ses", "e", clock.now(), "x")
+    ref = MessageRef("ws_1", "cmp_1", 0, 0)
+    return Engagement(event, ref, "sub_1", MailboxGroup.GMAIL, clock.now())
+
+
+def _at(clock: FakeClock) -> dict[str, datetime]:
+    return {"ses": clock.now()}
 
 
 def test_a_good_round_is_one_write(store: FakeHealth, clock: FakeClock) -> None:
-    _monitor(store, clock).posted(_answers(Verdict.ACCEPTED), clock.now(), NOBODY)
+    _monitor(store, clock).posted(_answers(Verdict.ACCEPTED), _at(clock), NOBODY)
 
     assert store.writes == 1
     assert store.counts[slot_of(clock.now())] == {("ses", "gmail", Heard.ACCEPTED): 3}
@@ -53,7 +61,7 @@ def test_one_workers_failure_stops_the_others_within_seconds(
 ) -> None:
     one, other = _monitor(store, clock), _monitor(store, clock)
     assert other.current().breaker("ses").admits(clock.now()) is None
-    one.posted(_answers(Verdict.NOT_ACCEPTED), clock.now(), NOBODY)
+    one.posted(_answers(Verdict.NOT_ACCEPTED), _at(clock), NOBODY)
 
     assert one.current().breaker("ses").admits(clock.now()) == 0
     clock.advance(seconds=FRESH_FOR.total_seconds() - 2)
@@ -66,7 +74,7 @@ def test_only_one_worker_gets_the_probe_and_its_success_closes(
     store: FakeHealth, clock: FakeClock
 ) -> None:
     one, other = _monitor(store, clock), _monitor(store, clock)
-    one.posted(_answers(Verdict.NOT_ACCEPTED), clock.now(), NOBODY)
+    one.posted(_answers(Verdict.NOT_ACCEPTED), _at(clock), NOBODY)
     clock.advance(seconds=10)
     assert one.current().breaker("ses").admits(clock.now())
     assert other.current().breaker("ses").admits(clock.now())
@@ -74,8 +82,22 @@ def test_only_one_worker_gets_the_probe_and_its_success_closes(
     assert one.claim({"ses"})
     assert not other.claim({"ses"})
     assert other.current().breaker("ses").admits(clock.now()) == 0
-    one.posted(_answers(Verdict.ACCEPTED), clock.now(), frozenset({"ses"}))
+    one.posted(_answers(Verdict.ACCEPTED), _at(clock), frozenset({"ses"}))
     assert store.health.breaker("ses").state is BreakerState.CLOSED
+
+
+def test_a_probe_that_was_claimed_and_not_posted_is_free_again(
+    store: FakeHealth, clock: FakeClock
+) -> None:
+    one, other = _monitor(store, clock), _monitor(store, clock)
+    one.posted(_answers(Verdict.NOT_ACCEPTED), _at(clock), NOBODY)
+    clock.advance(seconds=10)
+    assert one.claim({"ses"})
+    assert not other.current().breaker("ses").admits(clock.now())
+
+    one.posted((), {}, frozenset({"ses"}))
+    clock.advance(seconds=FRESH_FOR.total_seconds())
+    assert other.current().breaker("ses").admits(clock.now())
 
 
 def test_an_account_out_of_service_is_restored_by_an_operator(
@@ -84,7 +106,7 @@ def test_an_account_out_of_service_is_restored_by_an_operator(
     monitor = _monitor(store, clock)
     with pytest.raises(NotFound):
         monitor.restore("ses")
-    monitor.posted(_answers(Verdict.UNAVAILABLE, code="paused"), clock.now(), NOBODY)
+    monitor.posted(_answers(Verdict.UNAVAILABLE, code="paused"), _at(clock), NOBODY)
     assert store.health.breaker("ses").state is BreakerState.OUT_OF_SERVICE
 
     assert monitor.restore("ses").admits(clock.now())
@@ -116,13 +138,13 @@ def test_a_quiet_minute_is_saved_once_and_an_alarm_at_once(
     )
     monitor = _monitor(store, clock)
     for _ in range(12):
-        monitor.posted(_answers(Verdict.ACCEPTED, 1), clock.now(), NOBODY)
+        monitor.posted(_answers(Verdict.ACCEPTED, 1), _at(clock), NOBODY)
         monitor.heard([_event(clock)])
         clock.advance(seconds=10)
         monitor.current()
     assert store.health.version == 2
 
-    monitor.posted(_answers(Verdict.ACCEPTED, 20), clock.now(), NOBODY)
+    monitor.posted(_answers(Verdict.ACCEPTED, 20), _at(clock), NOBODY)
     clock.advance(seconds=55)
     assert monitor.current().probe_share("ses", "gmail", clock.now().timestamp()) < 1
     assert store.health.version == 3
@@ -138,7 +160,7 @@ class _Busy(FakeHealth):
 
 def test_losing_for_ever_is_told(clock: FakeClock) -> None:
     with pytest.raises(DependencyUnavailable, match="'ses'"):
-        _monitor(_Busy(), clock).posted(_answers(Verdict.NOT_ACCEPTED), clock.now(), NOBODY)
+        _monitor(_Busy(), clock).posted(_answers(Verdict.NOT_ACCEPTED), _at(clock), NOBODY)
 
 
 def test_who_loses_the_save_goes_on_with_what_is_stored(clock: FakeClock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.delivery.composing import MessageRequest
+from shared.delivery.posting import FIRST_BATCH
 from shared.delivery.states import CampaignState
 from shared.delivery.switches import DEPLOYMENT, Switches
 from shared.errors import DependencyUnavailable, InvalidInput
@@ -95,7 +96,7 @@ def test_a_chunk_that_is_being_posted_stops_between_two_batches() -> None:
 
     world.senders["ses"].answer = slow
     world.drain()
-    assert len(world.mailed()) == 50
+    assert len(world.mailed()) == FIRST_BATCH + 50
     turn(world, world.workspace, enabled=True)
     world.senders["ses"].answer = lambda one: SendOutcome(one.index, Verdict.ACCEPTED)
     for _ in range(6):
@@ -132,5 +133,5 @@ def test_an_outage_while_it_posts_loses_no_outcome(monkeypatch: pytest.MonkeyPat
     world.senders["ses"].answer = slow
     with pytest.raises(DependencyUnavailable):
         world.drain()
-    assert world.report(campaign)["accepted"] == len(world.mailed()) == 50
+    assert world.report(campaign)["accepted"] == len(world.mailed()) == FIRST_BATCH + 50
     assert world.report(campaign)["in_doubt"] == 0

@@ -12,19 +12,25 @@ from shared.audience.model import ListState, MailingList, Subscriber
 from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.walking import AudienceWalk
 from shared.content.model import Template, TemplateSource
+from shared.delivery.assigning import Assigner
 from shared.delivery.campaigns import CampaignDraft, CampaignService
 from shared.delivery.dispatch import Dispatcher
+from shared.delivery.mailbox_groups import MailboxGroups
 from shared.delivery.mailing import Mailings
 from shared.delivery.messages import MessageService
 from shared.delivery.model import Campaign, ChunkKey
+from shared.delivery.monitoring import HealthMonitor
 from shared.delivery.planning import PlanStep
+from shared.delivery.ports import MessageSearch
 from shared.delivery.posting import Poster
 from shared.delivery.rates import Limits
 from shared.delivery.recording import Run
 from shared.delivery.release import IN_FLIGHT, Releaser
 from shared.delivery.routing import Candidate
+from shared.delivery.rules import DeliveryRules
 from shared.delivery.scheduling import Scheduler, Tick
-from shared.delivery.settling import Settler
+from shared.delivery.searching import DoubtSearch
+from shared.delivery.settling import DEADLINE, Settler
 from shared.delivery.switches import Switches, SwitchService
 from shared.delivery.tokens import Tokens
 from shared.delivery.watching import CampaignWatch, ProviderWatch
@@ -70,12 +76,17 @@ class World:
         self.due = fakes.FakeDue()
         self.queue = fakes.FakeChunkQueue()
         self.rates = fakes.FakeRates()
+        self.health = fakes.FakeHealth()
+        self.rules = DeliveryRules()
         self.jobs = fakes.FakeJobs()
         self.job_queue = fakes.FakeJobQueue()
         self.engagements = fakes.FakeEngagements()
         self.counters = fakes.FakeCounters()
         self.sender_check = fakes.FakeSenderCheck({(self.workspace, DOMAIN)})
         self.message_ids = MessageIds(b"m" * 64)
+        self.settle_deadline = DEADLINE
+        self.searches: dict[str, MessageSearch] = {}
+        self.doubt_search = DoubtSearch(self.searches, self.message_ids, self.clock)
         self.subscriber_ids = SubscriberIds(b"s" * 64)
         self.unsubscribe = UnsubscribeTokens({"k1": b"u" * 64}, "k1")
         self.senders = {
@@ -83,6 +94,8 @@ class World:
             "ses": fakes.FakeSender("ses", max_batch=50),
             "postmark": fakes.FakeSender("postmark", max_batch=500),
         }
+        self.poster = Poster(self.senders, self.clock, self.sleep, InlineExecutor())
+        self.mailbox_groups = MailboxGroups(None, fakes.FakeMxStore(), InlineExecutor(), self.clock)
         self.weights = {"sendgrid": 40, "ses": 40, "postmark": 20}
         self.capacities = {name: Capacity() for name in self.senders}
         self.limits = {name: Limits() for name in self.senders} | (limits or {})
@@ -180,13 +193,18 @@ class World:
         self.run_job("job_" + campaign.id.partition("_")[2])
         return self.campaigns.get(self.workspace, campaign.id)
 
+    def monitor(self) -> HealthMonitor:
+        return HealthMonitor(self.health, self.clock, random.Random(1))  # noqa: S311  # jitter
+
     def dispatcher(self) -> Dispatcher:
+        tokens = Tokens(self.rates, self.limits, self.clock, self.sleep, random.Random(1))  # noqa: S311  # jitter
         return Dispatcher(
             campaigns=self.campaigns,
             ledger=self.ledger,
             queue=self.queue,
             due=self.due,
-            tokens=Tokens(self.rates, self.limits, self.clock, self.sleep, random.Random(1)),  # noqa: S311  # jitter
+            tokens=tokens,
+            assigner=Assigner(tokens, self.monitor(), self.rules, self.clock),
             mailings=Mailings(
                 templates=self.templates,
                 recipients=self.subscribers,
@@ -195,10 +213,11 @@ class World:
                 public_url="https://mail.example.com",
                 blobs=self.blobs,
             ),
+            mailbox_groups=self.mailbox_groups,
             message_ids=self.message_ids,
             sender_check=self.sender_check,
             candidates=self.candidates(),
-            poster=Poster(self.senders, self.clock, self.sleep, InlineExecutor()),
+            poster=self.poster,
             switches=Switches(self.switches, self.clock),
             clock=self.clock,
             new_owner=lambda: "worker-1",
@@ -211,7 +230,14 @@ class World:
             due=self.due,
             queue=self.queue,
             releaser=self.releaser,
-            settler=Settler(self.ledger, self.engagements, self.counters, self.clock),
+            settler=Settler(
+                self.ledger,
+                self.engagements,
+                self.counters,
+                self.doubt_search,
+                self.clock,
+                deadline=self.settle_deadline,
+            ),
             jobs=self.jobs,
             job_queue=self.job_queue,
             switches=Switches(self.switches, self.clock),
@@ -219,7 +245,7 @@ class World:
                 self.campaigns, self.settings, self.counters, self.job_queue, self.clock
             ),
             provider_watch=ProviderWatch(
-                self.rates, self.counters, tuple(self.senders), self.clock
+                self.rates, self.counters, self.health, tuple(self.senders), self.clock
             ),
             in_flight=self.in_flight,
             clock=self.clock,

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from shared.mail import Verdict
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.mail import Mailbox, OutgoingRecipient, Verdict
 from shared.providers.answers import (
     STATUSES,
     Failure,
     judge,
     retry_after,
     scrub,
+    unsafe_indexes,
     verdict_of_status,
 )
 from shared.providers.isolating import Refused
 from shared.transport import Response
+from tests.contracts.dialects import batch
 
 DATE = "Tue, 24 Nov 2026 08:00:00 GMT"
 NOON = 1795507200  # that date in epoch seconds
@@ -81,3 +87,24 @@ def test_the_esps_own_code_outranks_the_status(status: int) -> None:
         assert judge(response, code="c", detail="d", verdict=verdict) == Failure(verdict, "c", "d")
     rejected = judge(response, code="c", detail="d", verdict=Verdict.REJECTED)
     assert rejected == Refused("c", "d")
+
+
+BAD = [
+    {"to": Mailbox("a@example.com\r\nBcc: b@example.com")},
+    {"to": Mailbox("a@example.com", "A\nB")},
+    {"message_id": "m\0"},
+    {"headers": {"X-A\r": "1"}},
+    {"headers": {"X-A": "1\n"}},
+    {"values": ("Na\rme", "")},
+]
+
+
+@given(st.dictionaries(st.integers(0, 19), st.sampled_from(BAD)))
+def test_just_those_with_an_unsafe_header_are_found(bad: dict[int, dict[str, object]]) -> None:
+    mail = batch(20)
+    people: list[OutgoingRecipient] = [
+        replace(one, **bad.get(place, {}))  # type: ignore[arg-type]  # fields by name
+        for place, one in enumerate(mail.recipients)
+    ]
+    expected = {mail.recipients[place].index for place in bad}
+    assert unsafe_indexes(mail.only(people)) == expected

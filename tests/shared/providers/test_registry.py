@@ -7,7 +7,8 @@ import pytest
 
 from shared.config import Provider, Providers
 from shared.errors import ConfigurationError
-from shared.providers.registry import build_senders
+from shared.mail import MessageKind
+from shared.providers.registry import build_searches, build_senders
 from tests.contracts.dialects import CREDENTIALS
 
 PROVIDERS = Providers.parse(
@@ -50,3 +51,18 @@ def test_a_secret_that_cannot_be_used_is_named_but_not_shown(value: str | None) 
     with pytest.raises(ConfigurationError, match=r"'sg' of provider 'sg-1' has no usable") as error:
         build_senders(PROVIDERS, lambda _: secret, lambda: CREDENTIALS)
     assert not value or not value.strip() or value not in str(error.value)
+
+
+def test_postmark_alone_can_be_asked_for_a_message_and_needs_no_secret_until_then() -> None:
+    asked: list[str] = []
+
+    def secret(provider: Provider) -> Mapping[str, str]:
+        asked.append(provider.name)
+        return {"server_token": ""}
+
+    searches = build_searches(PROVIDERS, secret)
+    assert [(name, one.provider) for name, one in searches.items()] == [("pm-1", "pm-1")]
+    assert asked == []
+    with pytest.raises(ConfigurationError, match=r"'pm' of provider 'pm-1' has no usable"):
+        searches["pm-1"].has(MessageKind.CAMPAIGN, "AQ_one-1")
+    assert asked == ["pm-1"]

@@ -231,3 +231,50 @@ def test_replacement_data_is_json_of_the_used_values_only(
         for entry in server.requests[0].document["BulkEmailEntries"]
     ]
     assert data == [{"v1": one.values[1]} for one in mail.recipients]
+
+
+BREAKS = ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"]
+
+
+def test_each_recipient_gets_the_own_data_whatever_breaks_lines_in_it(
+    server: RecordingServer, sender: SesSender
+) -> None:
+    mail = batch(len(BREAKS))
+    people = [
+        replace(one, values=(f"n{i}", f"a{text}b"))
+        for i, (one, text) in enumerate(zip(mail.recipients, BREAKS, strict=True))
+    ]
+    sender.send(mail.only(people))
+    [request] = server.requests
+    for one, entry in zip(people, request.document["BulkEmailEntries"], strict=True):
+        template = entry["ReplacementEmailContent"]["ReplacementTemplate"]
+        data = json.loads(template["ReplacementTemplateData"])
+        assert (data["v0"], data["v1"]) == one.values
+
+
+def test_one_header_that_is_not_ascii_changes_nothing_for_the_others(
+    server: RecordingServer, sender: SesSender
+) -> None:
+    mail = batch(3)
+    odd = replace(
+        mail.recipients[1], to=Mailbox("a@bücher.example", "Zoë"), headers={"X-Name": "Zoë"}
+    )
+    sender.send(mail)
+    sender.send(mail.only([mail.recipients[0], odd, mail.recipients[2]]))
+    plain, mixed = (request.document["BulkEmailEntries"] for request in server.requests)
+    assert [mixed[0], mixed[2]] == [plain[0], plain[2]]
+    assert mixed[1]["Destination"] == {
+        "ToAddresses": ["=?utf-8?q?Zo=C3=AB?= <a@xn--bcher-kva.example>"]
+    }
+    assert mixed[1]["ReplacementHeaders"] == [{"Name": "X-Name", "Value": "=?utf-8?q?Zo=C3=AB?="}]
+
+
+def test_text_that_is_not_unicode_costs_only_its_own_recipient(
+    server: RecordingServer, sender: SesSender
+) -> None:
+    mail = batch(5)
+    odd = replace(mail.recipients[2], values=("\ud800", ""))
+    outcomes = sender.send(mail.only([*mail.recipients[:2], odd, *mail.recipients[3:]]))
+    verdicts = [outcome.verdict for outcome in outcomes]
+    assert verdicts == [*[Verdict.ACCEPTED] * 2, Verdict.REJECTED, *[Verdict.ACCEPTED] * 2]
+    assert len(server.requests) == 1

@@ -20,11 +20,13 @@ from shared.storage.dns import DnsMx, DnsTxt
 ZONE = {
     "_tidepost.example.com.": ['"tidepost-verify=abc"', '"v=" "spf1"'],
     "empty.example.com.": [],
+    "null.example.com.": [],
 }
-
-OTHERS = {
-    ("mx.example.com.", "MX"): ["10 mail.example.com."],
-    ("none.example.com.", "MX"): ["0 ."],
+MX = {
+    "_tidepost.example.com.": ["20 Alt.Example.net.", "5 MX.example.net."],
+    "null.example.com.": ["0 ."],
+}
+ADDRESSES = {
     ("v4.example.com.", "A"): ["192.0.2.1"],
     ("v6.example.com.", "AAAA"): ["2001:db8::1"],
 }
@@ -36,16 +38,18 @@ class Handler(socketserver.BaseRequestHandler):
         query = dns.message.from_wire(wire)
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
-        name = query.question[0].name.to_text()
+        name = query.question[0].name.to_text().lower()
         kind = dns.rdatatype.to_text(query.question[0].rdtype)
-        if (name, kind) in OTHERS:
-            answer.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *OTHERS[name, kind]))
-        elif any(name == other for other, _ in OTHERS):
-            pass
+        if any(name == other for other, _ in ADDRESSES):
+            if found := ADDRESSES.get((name, kind)):
+                answer.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *found))
         elif name == "broken.example.com.":
             answer.set_rcode(dns.rcode.REFUSED)
         elif name not in ZONE:
             answer.set_rcode(dns.rcode.NXDOMAIN)
+        elif query.question[0].rdtype == dns.rdatatype.MX:
+            if MX.get(name):
+                answer.answer.append(dns.rrset.from_text(name, 60, "IN", "MX", *MX[name]))
         elif ZONE[name]:
             answer.answer.append(dns.rrset.from_text(name, 60, "IN", "TXT", *ZONE[name]))
         sock.sendto(answer.to_wire(), self.client_address)
@@ -90,21 +94,23 @@ def test_an_ipv6_server_stands_in_brackets() -> None:
     DnsTxt(("[::1]:53",))
 
 
+@pytest.mark.parametrize("domain", ["v4.example.com", "V6.Example.com."])
+def test_a_domain_with_an_address_alone_takes_its_mail_itself(server: str, domain: str) -> None:
+    assert DnsMx((server,)).mx(domain) == [domain.rstrip(".").lower()]
+
+
+def test_mx_hosts_come_in_the_order_of_preference(server: str) -> None:
+    assert DnsMx((server,)).mx("_tidepost.example.com") == ["mx.example.net", "alt.example.net"]
+
+
 @pytest.mark.parametrize(
-    ("domain", "takes"),
-    [
-        ("mx.example.com", True),
-        ("v4.example.com", True),
-        ("v6.example.com", True),
-        ("none.example.com", False),
-        ("gone.example.com", False),
-        ("a..example.com", False),
-    ],
+    "name",
+    ["none.example.com", "empty.example.com", "null.example.com", "a" * 64 + ".example", "a..b"],
 )
-def test_who_takes_mail(server: str, domain: str, takes: bool) -> None:
-    assert DnsMx((server,)).takes_mail(domain) is takes
+def test_who_takes_no_mail_has_no_mx_host(server: str, name: str) -> None:
+    assert DnsMx((server,)).mx(name) == []
 
 
-def test_a_refusing_server_says_nothing_of_mail(server: str) -> None:
+def test_no_answer_for_mx_is_no_answer(server: str) -> None:
     with pytest.raises(DependencyUnavailable):
-        DnsMx((server,)).takes_mail("broken.example.com")
+        DnsMx((server,)).mx("broken.example.com")

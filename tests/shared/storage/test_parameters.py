@@ -57,7 +57,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
 
 
 def test_the_shipped_defaults_can_be_read(deployed: Deployed) -> None:
-    for name in ("providers", "warming_schedule"):
+    for name in ("providers", "delivery_rules", "warming_schedule"):
         deployed.parameter(name, (CONFIG / f"{name}.json").read_text("utf-8"))
     deployed.parameter("deployment", '{"public_url": "https://mail.example.com"}')
 
@@ -67,6 +67,7 @@ def test_the_shipped_defaults_can_be_read(deployed: Deployed) -> None:
         "postmark",
     ]
     assert deployed.reader.warming_schedule().per_day[0] == 50
+    assert deployed.reader.delivery_rules(deployed.reader.providers()).rules == ()
     assert deployed.reader.deployment().public_url == "https://mail.example.com"
 
 
