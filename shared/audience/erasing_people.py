@@ -45,9 +45,7 @@ class RecordEraser:
         """
         workspace, removed = erasure.workspace, 0
         for one in erasure.subscribers:
-            entry = Suppression(
-                workspace, one, SuppressionReason.ERASURE, erasure.at, erasure.by
-            )
+            entry = Suppression(workspace, one, SuppressionReason.ERASURE, erasure.at, erasure.by)
             self._suppressions.put(entry)
             removed += self._removal.remove(workspace, one, _as_old_as(erasure)) is not None
             self._engagement.forget(workspace, one)

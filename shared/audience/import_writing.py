@@ -205,7 +205,6 @@ class ImportWriting:
             self._memberships.remove(job.workspace, list_id, person.id)
         return after, after.imported_by == job.id
 
-
     def _note(self, job: Job, person: ImportedPerson, known: Subscriber) -> None:
         """Of whom an import finds there already, each has a record of her own."""
         left = leaves(known, person.lists)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 from shared.audience.addresses import normalise
 from shared.audience.circumstances import Circumstances
 from shared.audience.consent import UNTOLD, ConsentService
 from shared.audience.consents import ConsentChange, ConsentLog
+from shared.audience.drafts import SubscriberDraft, SubscriberPatch
 from shared.audience.fields import Fields, read_fields, size_problems
 from shared.audience.lists import list_problems
 from shared.audience.merging import MergePolicy, joins, merged, subscribing
 from shared.audience.model import (
-    Attribute,
     ListState,
     Subscriber,
     Suppression,
@@ -42,32 +42,6 @@ from shared.errors import (
 from shared.ids import JOB, Ids, SubscriberIds
 from shared.jobs import Job, JobKind, JobQueue, JobStore
 from shared.paging import Page
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriberDraft:
-    """What a caller says of a person, not yet validated."""
-
-    email: str
-    list_ids: tuple[str, ...] = ()
-    attributes: Mapping[str, Attribute] = field(default_factory=dict)
-    tags: tuple[str, ...] = ()
-    locale: str = ""
-    time_zone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriberPatch:
-    """What shall change; None leaves a field as it is.
-
-    Attributes are merged, and one whose value is None is removed. Tags, locale
-    and time zone are replaced.
-    """
-
-    attributes: Mapping[str, Attribute | None] | None = None
-    tags: tuple[str, ...] | None = None
-    locale: str | None = None
-    time_zone: str | None = None
 
 
 class SubscriberService:

@@ -15,8 +15,8 @@ from functions.api.routes.privacy import ConsentBody, circumstances
 from functions.api.schema import Answer, Body, Cursor, Instant, Limit, PageAnswer
 from functions.api.visit import Call, CurrentCall
 from shared.access.model import AuditAction, Scope
+from shared.audience.drafts import SubscriberDraft, SubscriberPatch
 from shared.audience.model import Attribute, ListState, Subscriber, SuppressionReason
-from shared.audience.service import SubscriberDraft, SubscriberPatch
 from shared.errors import FieldProblem, InvalidInput, NotFound
 
 subscribers = Endpoints("subscribers", "/v1/subscribers")

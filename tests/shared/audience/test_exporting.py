@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from shared.audience import joining
 from shared.audience.cells import neutral
+from shared.audience.drafts import SubscriberDraft
 from shared.audience.fields import read_fields
 from shared.audience.model import Attribute, ListState, Subscriber, SuppressionReason
 from shared.audience.rows import FileFormat, Product
 from shared.audience.segments.model import Segment, Source, SourceKind
-from shared.audience.service import SubscriberDraft
 from shared.errors import InvalidInput, NotFound
 from tests import fakes
 from tests.shared.audience.world import World

@@ -7,6 +7,7 @@ from typing import Any
 from shared.audience.addresses import normalise
 from shared.audience.consent import ConsentService
 from shared.audience.deleting import DeleteSubscriberStep
+from shared.audience.drafts import SubscriberDraft
 from shared.audience.export_rows import ExportFormat
 from shared.audience.export_step import ExportStep
 from shared.audience.exporting import ExportOptions, ExportService
@@ -20,7 +21,7 @@ from shared.audience.rows import FileFormat, Product
 from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.model import Source
 from shared.audience.segments.walking import AudienceWalk
-from shared.audience.service import SubscriberDraft, SubscriberService
+from shared.audience.service import SubscriberService
 from shared.ids import Ids, SubscriberIds
 from shared.jobs import Job, JobState
 from tests.fakes import (
