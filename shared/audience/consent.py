@@ -137,7 +137,7 @@ class ConsentService:
         Raises:
             StaleWrite: the list has the entry, the person not yet; try again.
         """
-        if reason in FOLLOWS_PERSON:
+        if reason in FOLLOWS_PERSON - {SuppressionReason.ERASURE}:
             self._note_suppression(
                 workspace, subscriber_id, reason, circumstances or told_by(source)
             )

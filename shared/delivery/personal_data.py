@@ -19,7 +19,7 @@ from shared.clock import Clock, to_iso
 from shared.delivery.personal_rows import consent_row, event_row, message_row
 from shared.delivery.ports import LedgerStore
 from shared.engagement import Deed, EngagementState
-from shared.ids import MessageIds, to_text
+from shared.ids import MessageIds, MessageRef, to_text
 from shared.paging import Page
 
 MAX_INLINE_BYTES = 5_000_000
@@ -64,6 +64,7 @@ class PersonalData:
         """The whole document, in memory: an event has some 500 bytes, and a person hundreds."""
         ids = (person.id, *person.previous)
         events = [event for one in ids for event in self._events(person.workspace, one)]
+        states = list(self._states(person.workspace, ids))
         record = person.to_item()
         profile = {name: record.get(name) for name in _PROFILE}
         return {
@@ -75,9 +76,9 @@ class PersonalData:
             "former_ids": list(person.previous),
             "consents": [consent_row(one) for one in self._all_consents(person)],
             "suppressions": list(self._entries(person.workspace, ids)),
-            "engagement": list(self._states(person.workspace, ids)),
+            "engagement": states,
             "snapshots": self._in_snapshots(person.workspace, ids),
-            "campaigns": sorted({e.ref.campaign for e in events if not e.ref.transactional}),
+            "campaigns": _campaigns(events, states),
             "messages": list(self._messages(person.workspace, ids)),
             "events": [event_row(e, self._message_ids.make(e.ref)) for e in events],
         }
@@ -133,11 +134,14 @@ class PersonalData:
                     if "file" in message:
                         kept = orjson.loads(self._blobs.get(message.pop("file")))
                         message |= {name: kept[name] for name in kept if name != "files"}
-                    yield message_row(message, self._message_ids.maker(*_place(key))(0))
+                    ref = MessageRef(key.workspace, key.campaign, key.chunk, 0)
+                    yield message_row(message, self._message_ids.make(ref))
 
 
-def _place(key: Any) -> tuple[str, str, int]:
-    return key.workspace, key.campaign, key.chunk
+def _campaigns(events: Sequence[Engagement], states: Sequence[dict[str, Any]]) -> list[str]:
+    """Those of which an event is kept, or that her engagement remembers."""
+    found = {event.ref.campaign for event in events if not event.ref.transactional}
+    return sorted(found.union(*(state["campaigns"] for state in states)))
 
 
 def _all(page_at: Callable[[str | None], Page[Any]]) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from shared.analytics.aggregating import Aggregator
 from shared.analytics.late_events import LateEvents
 from shared.analytics.person_state import PersonStates
 from shared.audience.consent import ConsentService
-from shared.audience.model import SuppressionReason
+from shared.audience.model import Suppression, SuppressionReason
 from shared.delivery.consequences import Consequences, Erased
 from shared.delivery.monitoring import HealthMonitor
 from shared.engagement import day_of
@@ -207,3 +207,16 @@ def test_no_line_holds_what_came_from_a_person(capsys: pytest.CaptureFixture[str
     assert desk.log.lines[0]["new"] == 2
     for private in ("@", "203.0.113.9", "AQAAAAAtokenlike", "Mozilla", "shop.example"):
         assert private not in everything
+
+
+def test_a_late_event_of_an_erased_person_is_counted_and_not_kept() -> None:
+    desk = Desk()
+    late = engagement_of(record(1, "opened")["dynamodb"]["NewImage"])
+    desk.engagements.put_many([late])
+    entry = Suppression(WS, PERSON, SuppressionReason.ERASURE, desk.clock.now(), "api:key_a")
+    desk.suppressions.put(entry)
+    apply(desk.services, {"Records": [record(1, "opened"), record(2, "complained")]})
+    assert desk.engagements.by_key == {}
+    assert desk.states.states == {}
+    assert desk.counted()["ses|gmail|opened"] == 1
+    assert desk.suppressions.get(WS, PERSON) == entry

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from functions.api.routes import privacy
+from shared.analytics.model import Engagement
+from shared.analytics.person_state import KeptState
 from shared.audience.model import SuppressionReason
+from shared.engagement import Deed, EngagementState, Fact, day_of
+from shared.events import Event, EventType
+from shared.ids import Ids, to_bytes
+from shared.mail import MailboxGroup
+from tests.fakes import seeded_bytes
 from tests.functions.api.world import World
 
 AGREED = {
@@ -180,3 +189,49 @@ def test_an_export_s_file_that_is_gone_has_no_link(world: World) -> None:
     world.jobs.save(job.advanced(cursor={}, progress=job.progress, done=True))
     answer = world.call("GET", f"/v1/subscribers/exports/{begun['id']}").json
     assert (answer["state"], answer["download"]) == ("done", None)
+
+
+def test_the_document_has_messages_events_engagement_and_snapshots(world: World) -> None:
+    ada = add(world)
+    world.verify_domain("example.com")
+    sent = {
+        "to": {"email": "ada@example.com"},
+        "sender": {"email": "shop@example.com"},
+        "subject": "Receipt",
+        "text": "Dear Ada",
+        "cc": [{"email": "bob@example.com"}],
+        "data": {"long": "x" * 20_000},
+    }
+    answer = world.call("POST", "/v1/messages", sent)
+    assert answer.status == 202, answer.text
+    message = answer.json["id"]
+    ref = world.services.message_ids.parse(message)
+    campaign = Ids(world.clock, seeded_bytes(9)).new("cmp")
+    events = [
+        Event(EventType.OPENED, "ses", f"e{n}", world.clock.now(), "open", ip="203.0.113.9")
+        for n in range(2)
+    ]
+    in_campaign = replace(ref, campaign=campaign, chunk=0)
+    world.engagements.put_many(
+        [
+            Engagement(events[0], ref, ada["id"], MailboxGroup.OTHER),
+            Engagement(events[1], in_campaign, ada["id"], MailboxGroup.OTHER),
+        ]
+    )
+    fact = Fact(to_bytes(campaign), Deed.OPENED, day_of(world.clock.now()))
+    state = EngagementState().heard([fact])
+    world.person_states.save(world.workspace, {ada["id"]: KeptState(state)})
+    segment = world.call("POST", "/v1/segments", {"name": "VIP", "rule": {"tag": "vip"}}).json
+    snapshot = world.call("POST", f"/v1/segments/{segment['id']}/snapshot").json["id"]
+    world.memberships.add(world.workspace, snapshot, [ada["id"]])
+
+    document = world.call("GET", f"/v1/subscribers/{ada['id']}/data").json["document"]
+    [told] = document["messages"]
+    assert (told["id"], told["to"]["address"]) == (message, "ada@example.com")
+    assert told["content"]["text"] == "Dear Ada"
+    assert "bob@" not in json.dumps(document)
+    assert {event["ip"] for event in document["events"]} == {"203.0.113.9"}
+    assert {event["message"] for event in document["events"]} >= {message}
+    assert document["campaigns"] == [campaign]
+    assert document["engagement"][0]["campaigns"][campaign]["opened"] == "2026-11-24"
+    assert document["snapshots"] == [snapshot]
