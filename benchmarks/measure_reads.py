@@ -19,10 +19,10 @@ from benchmarks.deployment import deploy, populate
 from benchmarks.mail import NOW, people
 from benchmarks.plan import WITH_ENGAGEMENT
 from benchmarks.segments import CAMPAIGN, state
-from shared.analytics.person_state import KeptState
 from shared.audience.model import MailingList
 from shared.audience.segments.model import Audience, Segment, Source, SourceKind
 from shared.delivery.states import CampaignState
+from shared.engagement import KeptState
 from shared.ids import SubscriberIds, to_text
 from shared.storage.lists import DynamoLists
 from shared.storage.person_states import DynamoPersonStates

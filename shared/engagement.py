@@ -15,10 +15,11 @@ twelve, and its three days).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
+from typing import Protocol
 
 from shared.ids import ID_BYTES
 
@@ -73,6 +74,16 @@ class EngagementState:
             campaigns[fact.campaign] = (days[0], days[1], days[2])
         return EngagementState((newest[0], newest[1], newest[2]), _kept(campaigns))
 
+    def joined(self, other: EngagementState) -> EngagementState:
+        """All that either remembers: of two ids that turn out to be one person."""
+        campaigns = dict(self.campaigns)
+        for campaign, days in other.campaigns.items():
+            mine = campaigns.get(campaign, days)
+            first = min(mine[Deed.SENT] or days[Deed.SENT], days[Deed.SENT] or mine[Deed.SENT])
+            campaigns[campaign] = (first, max(mine[1], days[1]), max(mine[2], days[2]))
+        newest = [max(pair) for pair in zip(self.newest, other.newest, strict=True)]
+        return EngagementState((newest[0], newest[1], newest[2]), _kept(campaigns))
+
     def to_bytes(self) -> bytes:
         """As stored; equal states give equal bytes."""
         return _HEAD.pack(_VERSION, *self.newest) + b"".join(
@@ -88,6 +99,31 @@ class EngagementState:
             (newest[0], newest[1], newest[2]),
             {campaign: (sent, opened, clicked) for campaign, sent, opened, clicked in entries},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptState:
+    """A state under the version it was stored with; 0 is not stored yet.
+
+    `moved_to` is the id that a person has since she changed her address. What
+    is heard of her then belongs there, and the state here is empty.
+    """
+
+    state: EngagementState
+    version: int = 0
+    moved_to: str = ""
+
+
+class PersonStateStore(Protocol):
+    """Keeps engagement states."""
+
+    def load(self, workspace: str, subscribers: Sequence[str]) -> dict[str, KeptState]:
+        """Those that are stored; consistent."""
+        ...
+
+    def save(self, workspace: str, states: Mapping[str, KeptState]) -> set[str]:
+        """Writes each whose version is the stored one; gives those where another was first."""
+        ...
 
 
 def day_of(moment: datetime) -> int:

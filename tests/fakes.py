@@ -25,7 +25,6 @@ from shared.access.model import (
 )
 from shared.access.ports import EVERYTHING
 from shared.analytics.model import CounterDelta, Engagement
-from shared.analytics.person_state import KeptState
 from shared.audience.consents import ConsentRecord
 from shared.audience.erasure import Erasure
 from shared.audience.model import MailingList, Subscriber, Suppression, SuppressionReason
@@ -47,6 +46,7 @@ from shared.delivery.model import (
 from shared.delivery.rates import BucketState
 from shared.delivery.states import CampaignState
 from shared.delivery.workspace import Switch, WorkspaceSettings
+from shared.engagement import KeptState
 from shared.errors import (
     AlreadyExists,
     Conflict,
@@ -120,7 +120,7 @@ class FakeSubscribers:
         self, workspace: str, subscriber_ids: Sequence[str]
     ) -> Mapping[str, Mapping[str, object]]:
         people = self.get_many(workspace, subscriber_ids).values()
-        return {one.id: one.to_item() for one in people if not one.deleted}
+        return {one.id: one.to_item() for one in people if not one.deleted or one.moved_to}
 
     def of_shard(
         self, workspace: str, shard: int, *, after: str | None = None

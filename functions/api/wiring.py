@@ -152,6 +152,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
             subscribers=DynamoSubscribers(),
             memberships=memberships,
             suppressions=DynamoSuppressions(),
+            engagement=DynamoPersonStates(),
             settings=audience_settings,
             mx=mx,
             ids=subscriber_ids,

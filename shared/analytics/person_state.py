@@ -11,12 +11,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 from shared.analytics.model import Engagement
 from shared.clock import Clock
-from shared.engagement import KEPT_DAYS, Deed, EngagementState, Fact, day_of
+from shared.engagement import (
+    KEPT_DAYS,
+    Deed,
+    EngagementState,
+    Fact,
+    KeptState,
+    PersonStateStore,
+    day_of,
+)
 from shared.errors import DependencyUnavailable
 from shared.events import EventType
 from shared.ids import to_bytes
@@ -32,26 +38,6 @@ _DEEDS: Mapping[EventType, Deed] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class KeptState:
-    """A state under the version it was stored with; 0 is not stored yet."""
-
-    state: EngagementState
-    version: int = 0
-
-
-class PersonStateStore(Protocol):
-    """Keeps engagement states."""
-
-    def load(self, workspace: str, subscribers: Sequence[str]) -> dict[str, KeptState]:
-        """Those that are stored; consistent."""
-        ...
-
-    def save(self, workspace: str, states: Mapping[str, KeptState]) -> set[str]:
-        """Writes each whose version is the stored one; gives those where another was first."""
-        ...
-
-
 class PersonStates:
     """Adds what events say to the states of their people."""
 
@@ -61,6 +47,8 @@ class PersonStates:
 
     def note(self, engagements: Sequence[Engagement]) -> int:
         """Takes in a batch; returns how many states changed. Doing it again changes none.
+
+        What is heard of an address that was changed goes to the person's present one.
 
         Raises:
             DependencyUnavailable: the batch has to be given again.
@@ -75,24 +63,33 @@ class PersonStates:
                 by_workspace[one.ref.workspace][one.subscriber].append(fact)
         return sum(self._add(workspace, facts) for workspace, facts in by_workspace.items())
 
-    def _add(self, workspace: str, facts: Mapping[str, Sequence[Fact]]) -> int:
-        left, written = set(facts), 0
-        for _ in range(ATTEMPTS):
-            stored = self._store.load(workspace, sorted(left))
+    def _add(self, workspace: str, heard: Mapping[str, Sequence[Fact]]) -> int:
+        facts: dict[str, list[Fact]] = {one: list(news) for one, news in heard.items()}
+        written = tries = 0
+        while facts:
+            stored = self._store.load(workspace, sorted(facts))
             changed = {}
-            for subscriber in left:
+            elsewhere: defaultdict[str, list[Fact]] = defaultdict(list)
+            for subscriber, news in facts.items():
                 kept = stored.get(subscriber, _NOTHING)
-                state = kept.state.heard(facts[subscriber])
+                if kept.moved_to:
+                    elsewhere[kept.moved_to] += news
+                    continue
+                state = kept.state.heard(news)
                 if state != kept.state:
                     changed[subscriber] = KeptState(state, kept.version)
-            left = self._store.save(workspace, changed) if changed else set()
-            written += len(changed) - len(left)
-            if not left:
-                return written
-        raise DependencyUnavailable(
-            f"other workers kept writing the engagement of {len(left)} people; the batch of"
-            " events is applied again"
-        )
+            lost = self._store.save(workspace, changed) if changed else set()
+            written += len(changed) - len(lost)
+            for subscriber in lost:
+                elsewhere[subscriber] += facts[subscriber]
+            facts = elsewhere
+            tries += bool(lost)
+            if tries == ATTEMPTS:
+                raise DependencyUnavailable(
+                    f"other workers kept writing the engagement of {len(lost)} people; the batch"
+                    " of events is applied again"
+                )
+        return written
 
 
 _NOTHING = KeptState(EngagementState())

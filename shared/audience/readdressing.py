@@ -1,10 +1,11 @@
 """A change of address: a new id takes over, and the old one leads on to it.
 
 An id is a hash of the address, so another address is another id. The new
-record takes over lists, attributes and all else. The old one is hidden, keeps
-nothing but where it leads (`moved_to`), and her events from before stay under
-it. Suppressions that are about the person go along; one that is about the
-address (a hard bounce) stays with the address.
+record takes over lists, attributes and all else, also what segments know of
+her engagement. The old one is hidden, keeps nothing but where it leads
+(`moved_to`), and her events from before stay under it. Suppressions that are
+about the person go along; one that is about the address (a hard bounce) stays
+with the address.
 
 The order lets a crash in between err on the side of not mailing, and calling
 again finishes the work:
@@ -14,7 +15,8 @@ again finishes the work:
 2. The new id joins the lists' index, and the suppression list if need be.
 3. The new record is written. If somebody took the address meanwhile, the old
    one is shown again.
-4. The old record is emptied, and leaves the lists' index.
+4. Her engagement moves to the new id.
+5. The old record is emptied, and leaves the lists' index.
 """
 
 from __future__ import annotations
@@ -26,11 +28,13 @@ from shared.audience.circumstances import Circumstances
 from shared.audience.consent import FOLLOWS_PERSON, UNTOLD, ConsentService
 from shared.audience.consents import ConsentChange, ConsentLog
 from shared.audience.model import ListState, Subscriber
+from shared.audience.moving_states import move_state
 from shared.audience.ports import MembershipStore, MxLookup, SubscriberStore, SuppressionStore
 from shared.audience.quality import AddressQuality
 from shared.audience.settings import AudienceSettingsStore
 from shared.audience.writes import rewrite
 from shared.clock import Clock
+from shared.engagement import PersonStateStore
 from shared.errors import AlreadyExists, NotFound, StaleWrite, WrongState
 from shared.ids import SubscriberIds
 
@@ -46,6 +50,7 @@ class AddressChanges:
         subscribers: SubscriberStore,
         memberships: MembershipStore,
         suppressions: SuppressionStore,
+        engagement: PersonStateStore,
         settings: AudienceSettingsStore,
         mx: MxLookup,
         ids: SubscriberIds,
@@ -55,6 +60,7 @@ class AddressChanges:
         self._subscribers = subscribers
         self._memberships = memberships
         self._suppressions = suppressions
+        self._engagement = engagement
         self._settings = settings
         self._mx = mx
         self._ids = ids
@@ -101,6 +107,7 @@ class AddressChanges:
             self._memberships.add(workspace, list_id, [new_id])
         self._carry_suppression(hidden, new_id)
         moved = self._write(hidden, taken, new_id, address, quality)
+        move_state(self._engagement, workspace, hidden.id, new_id)
         self._empty(hidden)
         return self._consent.copy_suppression(workspace, new_id, known=moved)
 

@@ -31,6 +31,7 @@ Document = Mapping[str, Any]
 """A person's stored item as plain JSON (`Subscriber.to_item`)."""
 
 ERASED = "erased"
+ADDRESS_CHANGED = "address_changed"
 NOT_SUBSCRIBED = "not_subscribed"
 _STOPS_TRANSACTIONAL = frozenset(SuppressionReason) - {SuppressionReason.UNSUBSCRIBED}
 
@@ -215,7 +216,7 @@ class Mailings:
         found: Document | None, consent: Consent, common: Mapping[str, Any], url: str
     ) -> Person:
         if found is None or "deleted" in found:
-            return _skipped(ERASED)
+            return _skipped(ADDRESS_CHANGED if found and "moved_to" in found else ERASED)
         if "suppressed" in found:
             return _skipped(f"suppressed_{found['suppressed']}")
         person = {**_BLANK, **found}

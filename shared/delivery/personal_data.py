@@ -112,6 +112,8 @@ class PersonalData:
     def _states(self, workspace: str, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         for one, raw in self._engagement.of(workspace, ids).items():
             state = EngagementState.from_bytes(raw)
+            if state == EngagementState():  # of a former address, from which it has moved on
+                continue
             yield {
                 "subscriber": one,
                 **_days(state.newest, "last_"),

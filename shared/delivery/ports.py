@@ -300,8 +300,8 @@ class RecipientReader(Protocol):
     ) -> Mapping[str, Mapping[str, object]]:
         """Subscriber id to the stored item as plain JSON; erased people are missing.
 
-        Strongly consistent. The fields are those of
-        `shared.audience.model.Subscriber.to_item`.
+        Of a former address the item is `deleted` and has `moved_to`. Strongly
+        consistent. The fields are those of `shared.audience.model.Subscriber.to_item`.
         """
         ...
 

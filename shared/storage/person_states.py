@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from pynamodb.attributes import BinaryAttribute
+from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
-from shared.analytics.person_state import KeptState
 from shared.clock import Clock, SystemClock
-from shared.engagement import EngagementState
+from shared.engagement import EngagementState, KeptState
 from shared.errors import StaleWrite
 from shared.retention import KeptFor, by_default
 from shared.storage.shards import key_of, keys_of, partition
@@ -25,15 +24,16 @@ _AT_ONCE = 8
 
 
 class StateItem(VersionedModel):
-    """One person's state, as `EngagementState.to_bytes` writes it."""
+    """One person's state, as `EngagementState.to_bytes` writes it, or the id it has moved to."""
 
     TABLE = "subscribers"
 
     facts = BinaryAttribute(legacy_encoding=False)
+    moved_to = UnicodeAttribute(null=True)
 
 
 class DynamoPersonStates:
-    """`PersonStateStore` for the aggregator and `EngagementReader` for segments."""
+    """`PersonStateStore`, and `EngagementReader` for segments."""
 
     def __init__(self, clock: Clock | None = None, kept: KeptFor = by_default) -> None:
         self._clock = clock or SystemClock()
@@ -43,7 +43,9 @@ class DynamoPersonStates:
         """As the port says."""
         items = StateItem.find_many(keys_of(_scope(workspace), subscribers))
         return {
-            item.sk: KeptState(EngagementState.from_bytes(item.facts), int(item.version))
+            item.sk: KeptState(
+                EngagementState.from_bytes(item.facts), int(item.version), item.moved_to or ""
+            )
             for item in items
         }
 
@@ -56,8 +58,13 @@ class DynamoPersonStates:
             key = key_of(_scope(workspace), subscriber)
             if key is None:
                 return True
-            facts = kept.state.to_bytes()
-            item = StateItem(*key, facts=facts, version=kept.version + 1, ttl=expires)
+            item = StateItem(
+                *key,
+                facts=kept.state.to_bytes(),
+                moved_to=kept.moved_to or None,
+                version=kept.version + 1,
+                ttl=expires,
+            )
             if not kept.version:
                 return item.put(StateItem.pk.does_not_exist())
             try:

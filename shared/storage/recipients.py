@@ -106,7 +106,7 @@ class LeanRecipients:
     def recipients(
         self, workspace: str, subscriber_ids: Sequence[str]
     ) -> Mapping[str, Mapping[str, object]]:
-        """As the port says; people marked `deleted` count as erased.
+        """As the port says; people marked `deleted` count as erased, unless they moved.
 
         Raises:
             DependencyUnavailable: DynamoDB did not give them all after all retries.
@@ -123,7 +123,7 @@ class LeanRecipients:
         for start in range(0, len(keys), _BATCH):
             for item in self._batch(keys[start : start + _BATCH]):
                 doc = loads(item["doc"]["S"])
-                if "deleted" not in doc:
+                if "deleted" not in doc or "moved_to" in doc:
                     found[item["sk"]["S"]] = doc
         return found
 

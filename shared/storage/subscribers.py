@@ -44,9 +44,11 @@ class DynamoSubscribers:
     def recipients(
         self, workspace: str, subscriber_ids: Sequence[str]
     ) -> Mapping[str, Mapping[str, object]]:
-        """As the port says; people marked `deleted` count as erased."""
+        """As the port says; people marked `deleted` count as erased, unless they moved."""
         return {
-            doc["id"]: doc for doc in _docs(workspace, subscriber_ids) if not doc.get("deleted")
+            doc["id"]: doc
+            for doc in _docs(workspace, subscriber_ids)
+            if "deleted" not in doc or "moved_to" in doc
         }
 
     def of_shard(

@@ -9,12 +9,19 @@ from typing import Any
 import boto3
 import pytest
 
-from shared.analytics.person_state import KeptState
 from shared.audience.model import Subscriber
 from shared.audience.ports import SHARDS
 from shared.audience.segments.model import Segment, Snapshot
 from shared.audience.segments.ports import SegmentStore, SnapshotStore
-from shared.engagement import KEPT_DAYS, MOST_CAMPAIGNS, Deed, EngagementState, Fact, day_of
+from shared.engagement import (
+    KEPT_DAYS,
+    MOST_CAMPAIGNS,
+    Deed,
+    EngagementState,
+    Fact,
+    KeptState,
+    day_of,
+)
 from shared.errors import AlreadyExists, InvalidInput, NotFound, StaleWrite
 from shared.ids import SubscriberIds, to_text
 from shared.storage.memberships import DynamoMemberships
@@ -169,6 +176,9 @@ def test_a_state_is_written_under_its_version(stores: Stores) -> None:
         two: KeptState(state(4), 1),
     }
     assert stores.states.load(OTHER, [one]) == {}
+    note = KeptState(EngagementState(), 1, moved_to=one)
+    assert stores.states.save(WS, {two: note}) == set()
+    assert stores.states.load(WS, [two]) == {two: replace(note, version=2)}
     stores.states.forget(WS, one)
     stores.states.forget(WS, one)
     assert set(stores.states.load(WS, [one, two])) == {two}

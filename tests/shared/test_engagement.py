@@ -38,6 +38,13 @@ def test_order_repeats_and_cuts_change_nothing(facts: list[Fact], random: object
     assert EngagementState.from_bytes(once.to_bytes()) == once
 
 
+@given(st.lists(FACTS, max_size=20), st.integers(0, 20))
+def test_two_states_joined_are_all_their_facts(facts: list[Fact], cut: int) -> None:
+    one, other = EngagementState().heard(facts[:cut]), EngagementState().heard(facts[cut:])
+    assert one.joined(other) == other.joined(one) == EngagementState().heard(facts)
+    assert one.joined(one) == one
+
+
 @given(st.lists(FACTS, max_size=20))
 def test_reading_the_bytes_is_reading_the_state(facts: list[Fact]) -> None:
     state = EngagementState().heard(facts)

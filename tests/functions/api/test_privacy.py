@@ -10,9 +10,8 @@ import pytest
 
 from functions.api.routes import privacy
 from shared.analytics.model import Engagement
-from shared.analytics.person_state import KeptState
 from shared.audience.model import SuppressionReason
-from shared.engagement import Deed, EngagementState, Fact, day_of
+from shared.engagement import Deed, EngagementState, Fact, KeptState, day_of
 from shared.events import Event, EventType
 from shared.ids import Ids, to_bytes
 from shared.mail import MailboxGroup

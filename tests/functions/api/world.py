@@ -170,6 +170,7 @@ class World:
         self.snapshots = FakeSnapshots()
         self.campaigns = FakeCampaigns()
         self.engagements = FakeEngagements()
+        self.person_states = FakePersonStates()
         self.ledger = FakeLedger()
         self.settings = FakeSettings()
         self.switches = FakeSwitches()
@@ -297,6 +298,7 @@ class World:
                 subscribers=self.subscribers,
                 memberships=self.memberships,
                 suppressions=self.suppressions,
+                engagement=self.person_states,
                 settings=self.audience_settings,
                 mx=self.mx,
                 ids=subscriber_ids,

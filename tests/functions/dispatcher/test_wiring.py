@@ -18,7 +18,7 @@ from functions.jobs.wiring import services as jobs_services
 from functions.scheduler import handler as scheduler
 from functions.scheduler.wiring import services as scheduler_services
 from shared.access.model import SenderDomain
-from shared.audience.model import ListState, Subscriber
+from shared.audience.model import ListState, MailingList, Subscriber
 from shared.content.model import Template, TemplateSource
 from shared.delivery.model import Campaign, ChunkKey
 from shared.delivery.states import CampaignState, RecipientState
@@ -28,6 +28,7 @@ from shared.mail import Mailbox
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
+from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
 from shared.storage.sender_domains import DynamoSenderDomains
 from shared.storage.subscribers import DynamoSubscribers
@@ -140,6 +141,7 @@ def populated(count: int) -> tuple[Campaign, list[Subscriber]]:
         )
         for address in addresses
     ]  # fmt: skip
+    DynamoLists().create(MailingList(NEWS, WS, "News", NOW))
     DynamoSubscribers().put_many(people)
     DynamoMemberships().add(WS, NEWS, [person.id for person in people])
     DynamoTemplates().create(Template(TEMPLATE, WS, "Hello", SOURCE, NOW))

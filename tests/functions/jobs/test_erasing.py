@@ -15,7 +15,6 @@ from functions.jobs.handler import handler
 from functions.jobs.wiring import services
 from ops.reapply_erasures import reapply
 from shared.analytics.model import Engagement
-from shared.analytics.person_state import KeptState
 from shared.audience.circumstances import Circumstances
 from shared.audience.consent import ConsentService
 from shared.audience.erasure import ErasureService
@@ -24,7 +23,7 @@ from shared.audience.segments.model import Snapshot
 from shared.clock import SystemClock, to_iso
 from shared.delivery.model import Campaign, ChunkKey, ChunkPlan
 from shared.delivery.states import CampaignState
-from shared.engagement import EngagementState
+from shared.engagement import EngagementState, KeptState
 from shared.events import Event, EventType
 from shared.ids import NOBODY, TRANSACTIONAL_CHUNK, Ids, MessageRef, SubscriberIds, to_text
 from shared.jobs import JobState

@@ -12,7 +12,6 @@ import pytest
 from functions.jobs.handler import handler
 from functions.jobs.wiring import services
 from shared.access.keys import ApiKeyService
-from shared.analytics.person_state import KeptState
 from shared.audience.export_rows import ExportFormat
 from shared.audience.exporting import ExportOptions, ExportService, target
 from shared.audience.importing import ImportOptions, ImportService
@@ -32,7 +31,7 @@ from shared.clock import SystemClock, to_iso
 from shared.delivery.model import Campaign, ChunkKey, ChunkPlan
 from shared.delivery.outcomes import Change, changed, fresh
 from shared.delivery.states import CampaignState, RecipientState
-from shared.engagement import Deed, EngagementState, Fact, day_of
+from shared.engagement import Deed, EngagementState, Fact, KeptState, day_of
 from shared.errors import InvalidInput, NotFound
 from shared.ids import Ids, SubscriberIds, to_bytes
 from shared.jobs import Job, JobKind, JobState

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.analytics.model import Engagement
-from shared.analytics.person_state import KeptState, PersonStates
-from shared.engagement import Deed, EngagementState, Fact, day_of
+from shared.analytics.person_state import PersonStates
+from shared.engagement import Deed, EngagementState, Fact, KeptState, day_of
 from shared.errors import DependencyUnavailable
 from shared.events import Event, EventType
 from shared.ids import TRANSACTIONAL_CHUNK, MessageRef, to_bytes, to_text
@@ -140,3 +140,16 @@ def test_the_versions_rise() -> None:
     kept = store.states[WS, PEOPLE[0]]
     assert kept.version == 1
     assert store.save(WS, {PEOPLE[0]: replace(kept, version=0)}) == {PEOPLE[0]}
+
+
+def test_what_is_heard_of_a_former_address_goes_to_the_present_one() -> None:
+    store = FakePersonStates()
+    for person in (0, 1, 2):
+        note = KeptState(EngagementState(), moved_to=PEOPLE[person + 1])
+        store.save(WS, {PEOPLE[person]: note})
+    states = PersonStates(store, CLOCK)
+    batch = [event(EventType.OPENED), event(EventType.CLICKED, 1), event(EventType.SENT, 3)]
+    assert states.note(batch) == 3  # what came by two, by one and by no change of address
+    assert states.note(batch) == 0
+    assert state(store, 3).campaigns == {to_bytes(CAMPAIGNS[0]): (TODAY, TODAY, TODAY)}
+    assert state(store) == state(store, 1) == state(store, 2) == EngagementState()

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from shared.audience.drafts import SubscriberDraft
 from shared.audience.model import ListState, Subscriber, SuppressionReason
 from shared.audience.settings import AudienceSettings, QualityAction
+from shared.engagement import Deed, EngagementState, Fact, KeptState, day_of
 from shared.errors import AlreadyExists, InvalidInput, NotFound, StaleWrite, WrongState
 from shared.ids import to_bytes
 from shared.jobs import JobKind
@@ -86,6 +87,54 @@ def test_links_and_events_of_old_mails_still_count() -> None:
     assert world.stored(NEW).suppressed is None
 
 
+def opened(world: World, campaign: bytes) -> EngagementState:
+    return EngagementState().heard([Fact(campaign, Deed.OPENED, day_of(world.clock.now()))])
+
+
+def test_what_segments_know_of_her_engagement_goes_along() -> None:
+    world, ann, _, _ = a_world()
+    first, second, third = (opened(world, bytes([n]) * 12) for n in range(3))
+    world.engagement.save(world.ws, {ann.id: KeptState(first), world.id_of(NEW): KeptState(second)})
+    moved = change(world, ann)
+    kept = world.engagement.load(world.ws, [ann.id, moved.id])
+    assert kept[ann.id] == KeptState(EngagementState(), 2, moved_to=moved.id)
+    assert kept[moved.id] == KeptState(first.joined(second), 2)
+    world.engagement.save(world.ws, {moved.id: KeptState(third, 2)})
+    back = change(world, moved, OLD)
+    kept = world.engagement.load(world.ws, [moved.id, back.id])
+    assert kept[moved.id].moved_to == back.id
+    assert (kept[back.id].state, kept[back.id].moved_to) == (third, "")
+
+
+def test_an_event_noted_while_the_state_moves_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, ann, _, _ = a_world()
+    first, late = opened(world, b"a" * 12), opened(world, b"b" * 12)
+    world.engagement.save(world.ws, {ann.id: KeptState(first)})
+    save = world.engagement.save
+
+    def in_between(workspace: str, states: Mapping[str, KeptState]) -> set[str]:
+        monkeypatch.setattr(world.engagement, "save", save)
+        assert save(workspace, {ann.id: KeptState(first.joined(late), 1)}) == set()
+        return save(workspace, states)
+
+    monkeypatch.setattr(world.engagement, "save", in_between)
+    moved = change(world, ann)
+    kept = world.engagement.load(world.ws, [ann.id, moved.id])
+    assert kept[moved.id].state == first.joined(late)
+    assert kept[ann.id].moved_to == moved.id
+
+
+def test_events_that_never_cease_end_it_and_it_can_be_called_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, ann, _, _ = a_world()
+    with monkeypatch.context() as patch:
+        patch.setattr(world.engagement, "save", lambda _workspace, states: set(states))
+        with pytest.raises(StaleWrite, match="try again"):
+            change(world, ann)
+    assert change(world, ann).address == NEW
+
+
 def test_there_and_back_again_and_on() -> None:
     world, ann, news, _ = a_world()
     moved = change(world, ann)
@@ -132,6 +181,7 @@ def test_deleting_her_deletes_what_leads_to_her() -> None:
     assert job.kind is JobKind.DELETE_SUBSCRIBER
     world.delete_step.run(job)
     assert world.subscribers.people == {}
+    assert world.engagement.states == {}
 
 
 def test_what_cannot_be() -> None:
@@ -155,12 +205,14 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("writes", range(9))
+@pytest.mark.parametrize("writes", range(11))
 def test_after_a_crash_anywhere_calling_again_finishes_it(
     writes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, ann, news, _ = a_world()
     world.consent.suppress(world.ws, ann.id, SuppressionReason.MANUAL, source="x")
+    heard = opened(world, b"a" * 12)
+    world.engagement.save(world.ws, {ann.id: KeptState(heard)})
     left = writes
 
     def counted(write: Callable[..., object]) -> Callable[..., object]:
@@ -177,6 +229,7 @@ def test_after_a_crash_anywhere_calling_again_finishes_it(
         for store, method in (
             (world.subscribers, "put"), (world.memberships, "add"),
             (world.memberships, "remove"), (world.suppressions, "put"),
+            (world.engagement, "save"),
         ):  # fmt: skip
             patch.setattr(store, method, counted(getattr(store, method)))
         try:
@@ -189,6 +242,8 @@ def test_after_a_crash_anywhere_calling_again_finishes_it(
     assert moved.previous == (ann.id,)
     assert world.members(news) == {moved.id}
     assert len(world.subscribers.people) == 2
+    kept = world.engagement.load(world.ws, [ann.id, moved.id])
+    assert (kept[moved.id].state, kept[ann.id].moved_to) == (heard, moved.id)
 
 
 def test_who_loses_the_race_for_an_address_stays_where_she_is(

@@ -128,6 +128,7 @@ class World:
             subscribers=self.subscribers,
             memberships=self.memberships,
             suppressions=self.suppressions,
+            engagement=self.engagement,
             settings=self.settings,
             mx=self.mx,
             ids=self.ids,

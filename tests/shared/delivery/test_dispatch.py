@@ -72,6 +72,19 @@ def test_who_may_not_be_mailed_is_skipped_with_the_reason() -> None:
     assert report["reasons"] == {"erased": 1, "not_subscribed": 1, "suppressed_hard_bounce": 1}
 
 
+def test_who_changed_her_address_since_is_skipped_with_a_reason_of_its_own() -> None:
+    world = World()
+    good, moved = world.people(2)
+    campaign = world.launched()
+    leads_on = replace(moved, address="", lists={}, deleted=True, moved_to=good.id)
+    world.subscribers.put(leads_on)
+    world.drain()
+    assert world.mailed() == [good.address]
+    report = world.report(campaign)
+    assert (report["accepted"], report["skipped"]) == (1, 1)
+    assert report["reasons"] == {"address_changed": 1}
+
+
 def test_the_same_chunk_twice_mails_nobody_twice() -> None:
     world = World()
     world.people(30)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from shared.analytics.model import Engagement
-from shared.analytics.person_state import KeptState
 from shared.audience.consent import ConsentService
 from shared.audience.consents import ConsentChange
 from shared.audience.deleting import Removal
@@ -24,7 +23,7 @@ from shared.delivery.erasing import EventEraser, MessageEraser, PlanEraser
 from shared.delivery.intake import EventIntake, IntakeOutcome
 from shared.delivery.model import ChunkKey
 from shared.delivery.states import CampaignState, RecipientState
-from shared.engagement import EngagementState
+from shared.engagement import EngagementState, KeptState
 from shared.errors import WrongState
 from shared.events import Event, EventReport, EventType
 from shared.ids import NOBODY, TRANSACTIONAL_CHUNK, MessageRef

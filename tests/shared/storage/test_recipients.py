@@ -84,6 +84,7 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spy]:
 def test_it_reads_what_the_stores_have_written(spy: Spy) -> None:
     people = [person(one) for one in IDS[:240]]
     people[7] = replace(people[7], deleted=True)
+    people[8] = replace(people[8], deleted=True, moved_to=IDS[9])
     stores = DynamoSubscribers(), FakeSubscribers()
     for store in stores:
         store.put_many(people)
@@ -92,6 +93,7 @@ def test_it_reads_what_the_stores_have_written(spy: Spy) -> None:
     wanted = [*IDS, IDS[0], "sub_nonsense", "other", ""]
     found = lean.recipients(WS, wanted)
     assert len(found) == 239
+    assert found[IDS[8]]["moved_to"] == IDS[9]
     assert found == stores[0].recipients(WS, wanted) == stores[1].recipients(WS, wanted)
     assert lean.recipients("ws_2", IDS) == {}
     assert len(spy.posted) == 6

@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.analytics.person_state import KeptState
 from shared.audience.model import ListState, Subscriber
 from shared.audience.segments.counting import count
 from shared.audience.segments.model import Chosen, Consent
 from shared.audience.segments.walking import AudienceWalk
-from shared.engagement import Deed, EngagementState, Fact, day_of
+from shared.engagement import Deed, EngagementState, Fact, KeptState, day_of
 from shared.ids import SubscriberIds, to_bytes, to_text
 from tests.fakes import FakeMemberships, FakePersonStates, FakeSubscribers
 from tests.shared.audience.segments.naive import holds
