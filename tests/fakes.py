@@ -324,7 +324,13 @@ class FakeSuppressions:
     def get(self, workspace: str, subscriber_id: str) -> Suppression | None:
         return self.entries.get((workspace, subscriber_id))
 
-    def get_many(self, workspace: str, ids: Sequence[str]) -> dict[str, Suppression]:
+    def get_many(
+        self,
+        workspace: str,
+        ids: Sequence[str],
+        *,
+        consistent: bool = True,  # noqa: ARG002  # always is
+    ) -> dict[str, Suppression]:
         return {
             one: self.entries[workspace, one] for one in ids if (workspace, one) in self.entries
         }

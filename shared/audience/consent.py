@@ -202,10 +202,12 @@ class ConsentService:
 
         Raises:
             NotFound: there is no such person.
+            WrongState: the address was erased, see `admit`.
             StaleWrite: try again.
         """
         subscriber_id = present_id(self._subscribers, workspace, subscriber_id)
         self._subscribers.get(workspace, subscriber_id)
+        self.admit(workspace, subscriber_id, circumstances)
         if entry := self._suppressions.get(workspace, subscriber_id):
             self.note(
                 workspace,

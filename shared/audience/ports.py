@@ -131,8 +131,10 @@ class SuppressionStore(Protocol):
         """A consistent read."""
         ...
 
-    def get_many(self, workspace: str, ids: Sequence[str]) -> dict[str, Suppression]:
-        """Those of `ids` that are suppressed; consistent."""
+    def get_many(
+        self, workspace: str, ids: Sequence[str], *, consistent: bool = True
+    ) -> dict[str, Suppression]:
+        """Those of `ids` that are suppressed; not consistent is half the price."""
         ...
 
     def put(self, suppression: Suppression) -> None:

@@ -46,8 +46,8 @@ class Erased:
         self._suppressions = suppressions
 
     def among(self, workspace: str, subscribers: Collection[str]) -> set[str]:
-        """As the port says."""
-        entries = self._suppressions.get_many(workspace, sorted(subscribers))
+        """As the port says; who was erased within the last second may lack."""
+        entries = self._suppressions.get_many(workspace, sorted(subscribers), consistent=False)
         return {one for one, entry in entries.items() if entry.reason is SuppressionReason.ERASURE}
 
 

@@ -6,6 +6,7 @@ at a place in a plan, since the plan does not say any more whose place it was.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from shared.analytics.ports import EngagementStore
@@ -20,6 +21,7 @@ from shared.ids import TRANSACTIONAL_CHUNK
 
 EVENTS_PER_STEP = 200
 CAMPAIGNS_PER_STEP = 20
+MESSAGES_PER_STEP = 200
 
 
 class EventEraser:
@@ -70,9 +72,10 @@ class MessageEraser:
         """As the port says. Cursor: `number` of the id; what is emptied leaves the index."""
         number = cursor["number"] if cursor else 0
         one = erasure.subscribers[number]
-        emptied = 0
-        for key in list(self._ledger.messages_to(erasure.workspace, one)):
-            emptied += withdraw_message(self._ledger, self._files, key, one)
+        keys = list(islice(self._ledger.messages_to(erasure.workspace, one), MESSAGES_PER_STEP))
+        emptied = sum(withdraw_message(self._ledger, self._files, key, one) for key in keys)
+        if emptied and len(keys) == MESSAGES_PER_STEP:
+            return Erased({"number": number}, {"messages": emptied})
         further = number + 1 < len(erasure.subscribers)
         return Erased({"number": number + 1} if further else None, {"messages": emptied})
 

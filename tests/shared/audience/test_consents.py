@@ -10,7 +10,7 @@ import pytest
 from shared.audience.circumstances import Circumstances
 from shared.audience.consents import ConsentChange, ConsentRecord, Consents
 from shared.audience.model import ListState, Subscriber, Suppression, SuppressionReason
-from shared.errors import InvalidInput, StaleWrite
+from shared.errors import InvalidInput, StaleWrite, WrongState
 from shared.paging import encode_cursor
 from tests.shared.audience.world import World
 
@@ -190,3 +190,14 @@ def test_pages_go_through_former_addresses() -> None:
     stranger = encode_cursor({"after": "sub_stranger#2026"})
     with pytest.raises(InvalidInput):
         consents.page(person, limit=1, cursor=stranger)
+
+
+def test_nobody_is_unsuppressed_after_an_erasure_without_a_new_consent() -> None:
+    world = World()
+    ada = world.add("ada@example.com")
+    world.consent.suppress(world.ws, ada.id, SuppressionReason.ERASURE, source="api:key_a")
+    with pytest.raises(WrongState, match="consent"):
+        world.consent.unsuppress(world.ws, ada.id)
+    assert world.stored("ada@example.com").suppressed is SuppressionReason.ERASURE
+    assert world.consent.unsuppress(world.ws, ada.id, circumstances=FORM).suppressed is None
+    assert changes(world, ada.id)[-1][0] is ConsentChange.RETURNED

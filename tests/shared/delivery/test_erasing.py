@@ -240,6 +240,17 @@ def test_messages_to_her_are_emptied_and_never_sent() -> None:
     assert (told["subscriber"], told["reason"]) == (NOBODY, "erased")
 
 
+def test_many_messages_take_some_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.delivery.erasing.MESSAGES_PER_STEP", 2)
+    office = Office()
+    ada = office.ada()
+    for _ in range(5):
+        message(office, ada.address)
+    done = office.erase(ada)
+    assert done.progress == {"records": 1, "messages": 5}
+    assert ada.address not in office.everything()
+
+
 def test_late_events_are_turned_away_at_intake() -> None:
     office = Office()
     office.people(2)
