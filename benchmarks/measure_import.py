@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 from benchmarks.units import Item, item_size, read_units, write_units
 from shared.audience.import_step import ImportStep
 from shared.audience.importing import ImportOptions, ImportService
+from shared.audience.mail_domains import MailDomains
 from shared.audience.model import MailingList
 from shared.audience.ports import UploadForm
 from shared.audience.rows import FileFormat
@@ -34,6 +36,7 @@ from shared.jobs import Job, JobState
 from shared.storage import tables
 from shared.storage.audience_settings import DynamoAudienceSettings
 from shared.storage.consents import DynamoConsents
+from shared.storage.dns import DnsMx
 from shared.storage.jobs import DynamoJobs
 from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
@@ -173,6 +176,7 @@ def measure(rows: int, attribute_bytes: int, folder: Path) -> dict[str, Any]:
         lists=lists,
         settings=DynamoAudienceSettings(),
         blobs=blobs,
+        mail_domains=MailDomains(DnsMx(()), ThreadPoolExecutor(1)),
         ids=SubscriberIds(b"k" * 64),
         clock=clock,
         log=DynamoConsents(),

@@ -1,9 +1,9 @@
 """The CDK app: one stack per run, of the stage that `-c stage=` names.
 
 Context: `stage` (local, dev, prod), `providers`, `delivery_rules`, `warming_schedule` (paths),
-`public_url`, `alarm_email`, `cloudfront_acl_arn`, `dns_servers` (separated by
-commas), `settle_deadline_s`, `mx_lookup` (`yes`), `reserve_concurrency` (`no` in an
-AWS account that refuses reservations),
+`public_url`, `alarm_email`, `cloudfront_acl_arn`, `dns_servers` and `upload_origins`
+(separated by commas), `settle_deadline_s`, `mx_lookup` (`yes`),
+`reserve_concurrency` (`no` in an AWS account that refuses reservations),
 `cli_credentials` (`yes`: deploy with the caller's own rights, not with bootstrap's roles).
 """
 
@@ -33,7 +33,7 @@ def build(app: App, *, account: str | None, region: str) -> TidepostStack:
         return str(app.node.try_get_context(name) or default)
 
     stage = stage_of(context("stage", "dev"), reserve=context("reserve_concurrency", "yes") != "no")
-    dns_servers = context("dns_servers")
+    dns_servers, origins = context("dns_servers"), context("upload_origins")
     stack = TidepostStack(
         app,
         stage.prefix,
@@ -50,6 +50,7 @@ def build(app: App, *, account: str | None, region: str) -> TidepostStack:
             alarm_email=context("alarm_email"),
             cloudfront_acl_arn=context("cloudfront_acl_arn"),
             dns_servers=tuple(dns_servers.split(",")) if dns_servers else (),
+            upload_origins=tuple(origins.split(",")) if origins else (),
             deployment={name: context(name) for name in _OF_DEPLOYMENT if context(name)},
         ),
         env=Environment(account=account, region=region),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from aws_cdk import Duration
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.stages import Stage
+from shared.errors import ConfigurationError
 
 
 class Files(Construct):
@@ -14,11 +18,24 @@ class Files(Construct):
 
     Neither keeps versions: a file is a means of transport, the tables hold the
     truth, and an erased person must not live on in an old version. Neither
-    empties itself on deletion.
+    empties itself on deletion. Pages of `upload_origins` may post the forms of
+    imports; without one no page may.
+
+    Raises:
+        ConfigurationError: an origin is not written as browsers write it.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        upload_origins: Sequence[str] = (),
+    ) -> None:
         super().__init__(scope, construct_id)
+        for origin in upload_origins:
+            _check(origin)
         self.access_logs = s3.Bucket(
             self,
             "AccessLogs",
@@ -44,5 +61,23 @@ class Files(Construct):
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
             ],
+            cors=[
+                s3.CorsRule(
+                    allowed_methods=[s3.HttpMethods.POST], allowed_origins=list(upload_origins)
+                )
+            ]
+            if upload_origins
+            else None,
             removal_policy=stage.removal,
+        )
+
+
+_ORIGIN = re.compile(r"https://[a-z0-9.-]+(:\d+)?|http://(localhost|127\.0\.0\.1)(:\d+)?")
+
+
+def _check(origin: str) -> None:
+    if not _ORIGIN.fullmatch(origin):
+        raise ConfigurationError(
+            f"upload_origins: {origin!r} is not an origin such as `https://admin.example.com`,"
+            " in lower case and without a path or wildcard"
         )

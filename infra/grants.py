@@ -115,7 +115,7 @@ PROVIDER_SECRETS: tuple[str, ...] = ("scheduler", "dispatcher", "webhooks")
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "api": ("deployment", "providers", "delivery_rules"),
-    "jobs": ("providers",),
+    "jobs": ("deployment", "providers"),
     "scheduler": ("providers", "deployment"),
     "dispatcher": ("providers", "deployment", "delivery_rules"),
     "webhooks": ("providers",),

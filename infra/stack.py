@@ -37,7 +37,8 @@ class Choices:
 
     `public_url` defaults to the address of this stack's public pages.
     `cloudfront_acl_arn` is needed where a stage with a firewall is not in
-    us-east-1. `dns_servers` are `address:port`. `deployment` holds further
+    us-east-1. `dns_servers` are `address:port`. `upload_origins`
+    are those of web pages that may upload files. `deployment` holds further
     fields of `Deployment`, as text.
     """
 
@@ -48,6 +49,7 @@ class Choices:
     alarm_email: str = ""
     cloudfront_acl_arn: str = ""
     dns_servers: tuple[str, ...] = ()
+    upload_origins: tuple[str, ...] = ()
     deployment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -70,7 +72,7 @@ class TidepostStack(Stack):
             stage=stage,
             tables=Tables(self, "Tables", stage=stage),
             queues=Queues(self, "Queues", stage=stage),
-            files=Files(self, "Files", stage=stage),
+            files=Files(self, "Files", stage=stage, upload_origins=choices.upload_origins),
             providers=providers,
         )
         SesEvents(

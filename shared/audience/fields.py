@@ -143,17 +143,9 @@ def _tags(value: object, problems: list[FieldProblem]) -> tuple[str, ...]:
 def _text_problem(text: str, limit: int) -> str:
     if len(text) > limit:
         return f"is longer than {limit} characters"
-    if "\0" in text or not _has_utf8(text):
-        return "has a character that is no text (NUL or half of a pair)"
+    if not text.isprintable() and _NO_TEXT.search(text):
+        return "has a control character (only tabs and line breaks may be) or half of a character"
     return ""
-
-
-def _has_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _locale(value: object, problems: list[FieldProblem]) -> str:
@@ -215,6 +207,8 @@ def _size(value: Attribute) -> int:
 
 
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, which also give away text in Windows-1252, and surrogates."""
 _BAD_NAME = "have a name that is not 1 to 64 of a-z, 0-9 and _"
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
 _SCRIPT, _REGION = 4, 2

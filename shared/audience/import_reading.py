@@ -1,6 +1,7 @@
 """The first half of an import: unpack the file, read it, and find what is wrong with each row.
 
-Nobody is written here, so a file that breaks in the middle changes nobody. Of
+Nobody is written here, so a file that breaks in the middle changes nobody. If
+the settings ask for it, each step asks DNS once for each domain it has met. Of
 rows about one person the first good one counts. To know the others, each step
 holds its own ids and looks through the files of ids of the steps before, so
 that memory does not grow with the file.
@@ -8,7 +9,8 @@ that memory does not grow with the file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shared.audience.addresses import normalise
@@ -16,6 +18,7 @@ from shared.audience.fields import read_fields
 from shared.audience.import_files import UNPACKED_BYTES, ImportedPerson, ImportFiles
 from shared.audience.importers import Importer, importer_of
 from shared.audience.lists import known_lists
+from shared.audience.mail_domains import MailDomains
 from shared.audience.model import ListState, RowRejection, SuppressionReason
 from shared.audience.ports import LargeFileStore, ListStore
 from shared.audience.quality import AddressQuality
@@ -30,6 +33,9 @@ from shared.jobs import Job
 
 ROWS_PER_STEP = 20_000
 BYTES_PER_STEP = 4 * 1_048_576
+DOMAINS_PER_STEP = 400
+"""That DNS is asked for, if it is at all: a step ends early rather than leave any out."""
+
 PARTS_PER_STEP = 32
 """Of `UNPACKED_BYTES` each."""
 
@@ -47,12 +53,14 @@ class ImportReading:
         blobs: LargeFileStore,
         lists: ListStore,
         settings: AudienceSettingsStore,
+        mail_domains: MailDomains,
         ids: SubscriberIds,
         rows_per_step: int = ROWS_PER_STEP,
     ) -> None:
         self._blobs = blobs
         self._lists = lists
         self._settings = settings
+        self._mail_domains = mail_domains
         self._ids = ids
         self._rows_per_step = rows_per_step
 
@@ -110,15 +118,16 @@ class ImportReading:
                 return files.read_unpacked(size, offset, length)
             return files.read_upload(offset, length) if offset < size else b""
 
-        step = _Step(Tally.of(job.progress) if cursor.get("offset") else Tally())
+        step = _Step(Tally.of(job.progress) if cursor.get("offset") else Tally(), check)
         position, ended = start, True
         for record in read_records(read, file_format, start, importer.columns):
             step.take(_found(record, importer, check))
             position = record.after
             far = position.offset - start.offset >= BYTES_PER_STEP
-            if step.rows >= self._rows_per_step or far:
+            if step.rows >= self._rows_per_step or far or len(step.domains) >= DOMAINS_PER_STEP:
                 ended = False
                 break
+        step.settle(self._mail_domains.dead(step.domains) if step.domains else ())
         if step.tally.rows > MAX_ROWS:
             raise unreadable(f"has more than {MAX_ROWS} rows; split it")
         if ended and not step.tally.rows:
@@ -150,17 +159,39 @@ class ImportReading:
 
 
 class _Step:
-    """What one step found: lines of people by id, and rows that were not taken."""
+    """What one step found: lines of people by id, and rows that were not taken.
 
-    def __init__(self, tally: Tally) -> None:
+    If DNS is to be asked, everything is held until `settle` knows the answers.
+    """
+
+    def __init__(self, tally: Tally, check: _Check) -> None:
         self.tally = tally
         self.rows = 0
+        self.domains: set[str] = set()
         self.people: dict[bytes, bytes] = {}
         self.rejections: list[RowRejection] = []
+        self._check = check
+        self._held: list[ImportedPerson | RowRejection] = []
 
     def take(self, found: ImportedPerson | RowRejection) -> None:
         self.rows += 1
         self.tally.rows += 1
+        if not self._check.asks_dns:
+            self._keep(found)
+            return
+        self._held.append(found)
+        if isinstance(found, ImportedPerson):
+            self.domains.add(_domain(found))
+
+    def settle(self, dead: Collection[str]) -> None:
+        for found in self._held:
+            if isinstance(found, ImportedPerson) and _domain(found) in dead:
+                self._keep(self._check.without_mail(found))
+            else:
+                self._keep(found)
+        self._held = []
+
+    def _keep(self, found: ImportedPerson | RowRejection) -> None:
         if isinstance(found, RowRejection):
             self.rejections.append(found)
             self.tally.reject([found])
@@ -184,6 +215,13 @@ class _Check:
         self._types = settings.attributes
         self._quality = AddressQuality(settings)
         self._known = known_lists(lists, job.workspace)
+        self.asks_dns = self._quality.asks_dns
+
+    def without_mail(self, person: ImportedPerson) -> ImportedPerson | RowRejection:
+        try:
+            return replace(person, quality=self._quality.flags_without_mail(person.quality))
+        except InvalidInput as error:
+            return rejection(person.row, error)
 
     def person(self, row: Row) -> ImportedPerson | RowRejection:
         try:
@@ -212,6 +250,10 @@ class _Check:
                 raise InvalidInput(FieldProblem("lists", "have a state that there is not"))
             states[list_id] = ListState(str(state))
         return states
+
+
+def _domain(person: ImportedPerson) -> str:
+    return person.address.rpartition("@")[2]
 
 
 def importer_for(

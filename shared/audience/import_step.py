@@ -12,6 +12,7 @@ from shared.audience.import_files import ImportFiles, read_rejections
 from shared.audience.import_reading import ROWS_PER_STEP, ImportReading
 from shared.audience.import_writing import ImportWriting, circumstances_of
 from shared.audience.joining import join_step
+from shared.audience.mail_domains import MailDomains
 from shared.audience.ports import (
     LargeFileStore,
     ListStore,
@@ -40,6 +41,7 @@ class ImportStep:
         lists: ListStore,
         settings: AudienceSettingsStore,
         blobs: LargeFileStore,
+        mail_domains: MailDomains,
         ids: SubscriberIds,
         clock: Clock,
         log: ConsentLog,
@@ -50,7 +52,12 @@ class ImportStep:
         self._log = log
         self._people_per_step = people_per_step
         self._reading = ImportReading(
-            blobs=blobs, lists=lists, settings=settings, ids=ids, rows_per_step=rows_per_step
+            blobs=blobs,
+            lists=lists,
+            settings=settings,
+            mail_domains=mail_domains,
+            ids=ids,
+            rows_per_step=rows_per_step,
         )
         self._writing = ImportWriting(subscribers, memberships, suppressions, clock, log)
 

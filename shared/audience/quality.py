@@ -1,8 +1,8 @@
 """What is odd about an address that is valid: a throw-away, a role, a slip, or no mail server.
 
 Disposable domains come from the package `disposable-email-domains`, which is
-released every few days; role accounts from `role_accounts`. An import makes no
-lookup for mail servers: hundreds of thousands of domains would be asked for.
+released every few days; role accounts from `role_accounts`. An import asks for
+the mail servers of many domains at once, see `mail_domains`.
 """
 
 from __future__ import annotations
@@ -75,6 +75,21 @@ class AddressQuality:
             raise InvalidInput(FieldProblem("email", _REFUSED[refused[0]]))
         return tuple(flag.value for flag in found if self._actions[flag] is QualityAction.FLAG)
 
+    @property
+    def asks_dns(self) -> bool:
+        """Whether the settings make anything of a domain that takes no mail."""
+        return self._actions[QualityFlag.NO_MX] is not QualityAction.ACCEPT
+
+    def flags_without_mail(self, flags: tuple[str, ...]) -> tuple[str, ...]:
+        """What `flags` become once it is known that the domain takes no mail.
+
+        Raises:
+            InvalidInput: the settings refuse it.
+        """
+        if self._actions[QualityFlag.NO_MX] is QualityAction.REJECT:
+            raise InvalidInput(FieldProblem("email", _REFUSED[QualityFlag.NO_MX]))
+        return (*flags, QualityFlag.NO_MX.value) if self.asks_dns else flags
+
     def _found(self, address: str, *, ask_dns: bool) -> tuple[QualityFlag, ...]:
         local, _, domain = address.rpartition("@")
         found = []
@@ -84,7 +99,7 @@ class AddressQuality:
             found.append(QualityFlag.ROLE)
         if meant(domain):
             found.append(QualityFlag.TYPO)
-        if ask_dns or self._actions[QualityFlag.NO_MX] is not QualityAction.ACCEPT:
+        if ask_dns or self.asks_dns:
             found += self._without_mx(domain)
         return tuple(found)
 

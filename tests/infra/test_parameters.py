@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,7 @@ def test_an_operators_choices_are_taken(tmp_path: Path) -> None:
         settle_deadline_s="90",
         mx_lookup="yes",
         alarm_email="ops@example.com",
+        upload_origins="https://admin.example.com,http://localhost:5173",
         reserve_concurrency="no",
     )
     assert Deployment.parse(value(stage, "local/deployment")) == Deployment(
@@ -92,10 +94,34 @@ def test_an_operators_choices_are_taken(tmp_path: Path) -> None:
         if subscription["Protocol"] == "email"
     ]
     assert emails == ["ops@example.com"]
+    [cors] = [one["CorsConfiguration"] for one in buckets(stage) if "CorsConfiguration" in one]
+    assert cors["CorsRules"] == [
+        {
+            "AllowedMethods": ["POST"],
+            "AllowedOrigins": ["https://admin.example.com", "http://localhost:5173"],
+        }
+    ]
     assert not any(
         "ReservedConcurrentExecutions" in function
         for function in stage.properties("AWS::Lambda::Function")
     )
+
+
+def buckets(stage: Synthesis) -> list[dict[str, Any]]:
+    return stage.properties("AWS::S3::Bucket")
+
+
+def test_no_web_page_may_upload_unless_it_is_named(prod: Synthesis) -> None:
+    assert not any("CorsConfiguration" in one for one in buckets(prod))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "https://*", "http://admin.example.com", "https://a.example/", "https://A.example"],
+)
+def test_an_origin_that_is_none_stops_the_synthesis(tmp_path: Path, origin: str) -> None:
+    with pytest.raises(ConfigurationError, match="upload_origins"):
+        synthesise("local", tmp_path / "out", upload_origins=f"https://ok.example,{origin}")
 
 
 def test_a_wrong_providers_file_stops_the_synthesis(tmp_path: Path) -> None:

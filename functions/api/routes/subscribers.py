@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SkipValidation
 from pydantic.config import JsonDict
 
 from functions.api.endpoints import Endpoints
@@ -31,6 +31,9 @@ _EXAMPLE: JsonDict = {
 }
 
 
+Given = SkipValidation[Attribute]
+"""The domain looks at it, and says in one line what is wrong; pydantic has a line for each type."""
+
 ListChange = Literal[ListState.SUBSCRIBED, ListState.UNSUBSCRIBED]
 
 
@@ -41,7 +44,7 @@ class SubscriberBody(Body):
 
     email: Annotated[str, Field(max_length=320)]
     lists: list[str] = Field(default_factory=list, description="Ids of lists to subscribe to")
-    attributes: dict[str, Attribute] = Field(default_factory=dict)
+    attributes: dict[str, Given] = Field(default_factory=dict)
     tags: list[str] = Field(default_factory=list)
     locale: str = Field(default="", examples=["pt-BR"])
     time_zone: str = Field(default="", examples=["Europe/Berlin"])
@@ -64,7 +67,7 @@ class SubscriberBody(Body):
 class SubscriberChanges(Body):
     """What is to be changed; what is left out stays."""
 
-    attributes: dict[str, Attribute | None] | None = Field(
+    attributes: dict[str, Given | None] | None = Field(
         default=None, description="Merged with those there are; null removes one"
     )
     tags: list[str] | None = Field(default=None, description="Instead of those there are")

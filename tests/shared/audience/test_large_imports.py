@@ -4,18 +4,22 @@ import csv
 import gzip
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.audience import import_files, import_reading
+from shared.audience import import_files, import_reading, mail_domains
 from shared.audience.importing import ImportOptions
 from shared.audience.model import ListState, SuppressionReason
 from shared.audience.rows import FileFormat
+from shared.audience.settings import AudienceSettings, QualityAction
 from shared.errors import InvalidInput, NotFound, WrongState
 from shared.jobs import Job, JobRunner, JobState
+from tests.fakes import FakeMx
 from tests.shared.audience.world import World
 
 PEOPLE = "email,name\n" + "".join(f"p{i}@example.com,Person {i}\n" for i in range(300))
@@ -143,6 +147,71 @@ def test_what_is_odd_in_an_address_is_told_for_each_row() -> None:
     }
     job = world.import_csv("email,x\n" + "".join(f"{email},1\n" for email in rows))
     assert [row[2] for row in report(world, job)[1:]] == list(rows.values())
+
+
+def test_dns_is_not_asked_unless_the_settings_want_it() -> None:
+    world = World()
+    world.mx.hosts["dead.example"] = []
+    assert world.import_csv("email\na@dead.example\n").progress["created"] == 1
+    assert world.mx.asked == []
+
+
+@pytest.mark.parametrize("action", [QualityAction.FLAG, QualityAction.REJECT])
+def test_each_domain_of_a_step_is_asked_for_once(action: QualityAction) -> None:
+    world = World(rows_per_step=4)
+    world.settings.save(world.ws, AudienceSettings(no_mx=action))
+    world.mx.hosts["dead.example"] = []
+    world.mx.silent.add("silent.example")
+    domains = ["good.example", "dead.example", "silent.example", "good.example"]
+    job = world.import_csv(
+        "email\nbad\n" + "".join(f"p{n}@{d}\n" for n, d in enumerate(domains + domains))
+    )
+    assert sorted(world.mx.asked[:3]) == sorted(set(domains))
+    assert len(world.mx.asked) == 7  # in the second step three, and one in the third
+    dead = ["p1@dead.example", "p5@dead.example"]
+    if action is QualityAction.FLAG:
+        assert [world.stored(one).quality for one in dead] == [("no_mx",)] * 2
+        assert job.progress["created"] == 8
+    else:
+        assert report(world, job)[1:] == [
+            ["2", "email", "has no @"],
+            ["4", "email", "is of a domain that takes no mail"],
+            ["8", "email", "is of a domain that takes no mail"],
+        ]
+    assert {one.quality for one in world.subscribers.people.values()} <= {(), ("no_mx",)}
+    assert world.stored("p2@silent.example").quality == ()
+
+
+def test_a_step_ends_when_it_has_met_as_many_domains_as_may_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(import_reading, "DOMAINS_PER_STEP", 3)
+    world = World()
+    world.settings.save(world.ws, AudienceSettings(no_mx=QualityAction.FLAG))
+    job = world.open_import(b"email\n" + b"".join(b"p@d%d.example\n" % n for n in range(7)))
+    first = world.jobs.save(world.import_step.run(job))
+    assert (first.progress["rows"], len(world.mx.asked)) == (3, 3)
+    assert world.run_import(first).progress["created"] == 7
+    assert len(world.mx.asked) == 7
+
+
+def test_dns_that_is_slow_costs_the_budget_and_refuses_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mail_domains, "BUDGET_S", 0.01)
+    answer = threading.Event()
+
+    class Slow(FakeMx):
+        def mx(self, domain: str) -> list[str]:
+            answer.wait()
+            return super().mx(domain)
+
+    slow = Slow({"a.example": [], "b.example": []})
+    with ThreadPoolExecutor(1) as executor:
+        found = mail_domains.MailDomains(slow, executor).dead(["a.example", "b.example"])
+        answer.set()
+    assert found == frozenset()
+    assert slow.asked == ["a.example"]
 
 
 @pytest.mark.parametrize("policy", ["merge", "overwrite", "skip"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from shared.audience.addresses import normalise
@@ -14,6 +15,7 @@ from shared.audience.exporting import ExportOptions, ExportService
 from shared.audience.import_step import ImportStep
 from shared.audience.importing import ImportOptions, ImportService
 from shared.audience.lists import ListService
+from shared.audience.mail_domains import MailDomains
 from shared.audience.merging import MergePolicy
 from shared.audience.model import Subscriber
 from shared.audience.readdressing import AddressChanges
@@ -41,6 +43,8 @@ from tests.fakes import (
     FakeSuppressions,
     seeded_bytes,
 )
+
+ONE_BY_ONE = ThreadPoolExecutor(1)
 
 
 class World:
@@ -96,6 +100,7 @@ class World:
             lists=self.list_store,
             settings=self.settings,
             blobs=self.blobs,
+            mail_domains=MailDomains(self.mx, ONE_BY_ONE),
             ids=self.ids,
             clock=self.clock,
             log=self.consents,
