@@ -105,6 +105,7 @@ def test_the_log_is_asked_by_key_action_target_and_time(world: World) -> None:
 NOT_RECORDED = {
     "POST /v1/addresses/check": "stores nothing",
     "POST /v1/segments/preview": "stores nothing",
+    "POST /v1/routing/explain": "stores nothing",
     "POST /v1/templates/<template_id>/preview": "stores nothing",
     "POST /v1/subscribers/imports/pinpoint-segments": "stores nothing",
     "POST /v1/messages": "a write unit a message; the ledger has it, the request log its key",
