@@ -1112,11 +1112,17 @@ class FakeEngagements:
         return cut((e for e in events if _in_campaign(e) > after), limit, _in_campaign)
 
     def page_of_subscriber(
-        self, workspace: str, subscriber: str, *, limit: int, cursor: str | None = None
+        self,
+        workspace: str,
+        subscriber: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        former: Sequence[str] = (),
     ) -> Page[Engagement]:
         after = resume(cursor) or "~"
-        wanted = workspace, subscriber
-        found = [e for e in self.by_key.values() if (e.ref.workspace, e.subscriber) == wanted]
+        wanted = {(workspace, one) for one in (subscriber, *former)}
+        found = [e for e in self.by_key.values() if (e.ref.workspace, e.subscriber) in wanted]
         found.sort(key=_moment, reverse=True)
         return cut((e for e in found if _moment(e) < after), limit, _moment)
 

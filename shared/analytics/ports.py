@@ -28,9 +28,15 @@ class EngagementStore(Protocol):
         ...
 
     def page_of_subscriber(
-        self, workspace: str, subscriber: str, *, limit: int, cursor: str | None = None
+        self,
+        workspace: str,
+        subscriber: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        former: Sequence[str] = (),
     ) -> Page[Engagement]:
-        """A person's events, newest first."""
+        """A person's events, newest first; `former` are ids of addresses she had before."""
         ...
 
     def remove(self, engagement: Engagement) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from shared.audience.model import Subscriber
 from shared.audience.ports import MembershipStore, SubscriberStore
 from shared.audience.segments.ports import EngagementReader
-from shared.audience.writes import rewrite
+from shared.audience.writes import former_ids, rewrite
 from shared.clock import to_iso
 from shared.errors import NotFound
 from shared.jobs import Job
@@ -40,15 +40,10 @@ class Removal:
         if person:
             for list_id in person.lists:
                 self._memberships.remove(workspace, list_id, person.id)
-            for one in (*self._former(person), person.id):
+            for one in (*former_ids(self._subscribers, person), person.id):
                 self._engagement.forget(workspace, one)
                 self._subscribers.delete(workspace, one)
         return person
-
-    def _former(self, person: Subscriber) -> list[str]:
-        """Her former addresses' ids, but for one that somebody else has taken since."""
-        records = self._subscribers.get_many(person.workspace, person.previous)
-        return [one for one, record in records.items() if record.moved_to]
 
     def _hide(
         self, workspace: str, subscriber_id: str, is_meant: Callable[[Subscriber], bool]

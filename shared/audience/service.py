@@ -29,7 +29,7 @@ from shared.audience.ports import (
 )
 from shared.audience.quality import AddressQuality
 from shared.audience.settings import AudienceSettingsStore
-from shared.audience.writes import present_id, rewrite
+from shared.audience.writes import former_ids, present_id, rewrite
 from shared.clock import Clock, to_iso
 from shared.errors import (
     AlreadyExists,
@@ -142,6 +142,11 @@ class SubscriberService:
             if present == subscriber_id:
                 raise
             return self._subscribers.get(workspace, present)
+
+    def ids(self, workspace: str, subscriber_id: str) -> tuple[str, ...]:
+        """All ids under which something is kept of her, the present one first. Raises NotFound."""
+        person = self.get(workspace, subscriber_id)
+        return person.id, *former_ids(self._subscribers, person)
 
     def find(self, workspace: str, address: str) -> Subscriber:
         """The person of an address, however it is written.

@@ -26,6 +26,12 @@ def present_id(subscribers: SubscriberStore, workspace: str, subscriber_id: str)
     return present
 
 
+def former_ids(subscribers: SubscriberStore, person: Subscriber) -> tuple[str, ...]:
+    """Ids of addresses she had before, but for one that was deleted or is somebody else's now."""
+    records = subscribers.get_many(person.workspace, person.previous)
+    return tuple(one for one, record in records.items() if record.moved_to)
+
+
 def rewrite(
     subscribers: SubscriberStore,
     workspace: str,

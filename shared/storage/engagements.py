@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -106,16 +107,29 @@ class DynamoEngagements:
         return page
 
     def page_of_subscriber(
-        self, workspace: str, subscriber: str, *, limit: int, cursor: str | None = None
+        self,
+        workspace: str,
+        subscriber: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        former: Sequence[str] = (),
     ) -> Page[Engagement]:
         """As the port says; the index may lag behind by moments."""
         after = resume(cursor)
-        items = EngagementItem.select(
-            f"ws#{workspace}#{subscriber}",
-            EngagementItem.moment < after if after else None,
-            index="by_subscriber",
-            ascending=False,
-            page_size=limit + 1,
+        items = heapq.merge(
+            *(
+                EngagementItem.select(
+                    f"ws#{workspace}#{one}",
+                    EngagementItem.moment < after if after else None,
+                    index="by_subscriber",
+                    ascending=False,
+                    page_size=limit + 1,
+                )
+                for one in dict.fromkeys((subscriber, *former))
+            ),
+            key=lambda item: item.moment,
+            reverse=True,
         )
         return cut(map(_read, items), limit, _moment)
 

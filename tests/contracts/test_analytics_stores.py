@@ -177,6 +177,15 @@ def test_events_of_a_person_come_newest_first(engagements: EngagementStore) -> N
     assert second.cursor is None
 
 
+def test_events_of_former_addresses_are_among_them_in_order(engagements: EngagementStore) -> None:
+    events = [engagement(subscriber=(ANN, BOB)[n % 2], seconds=n, index=n) for n in range(6)]
+    engagements.put_many(events)
+
+    first = engagements.page_of_subscriber(WS, BOB, limit=4, former=[ANN, BOB])
+    second = engagements.page_of_subscriber(WS, BOB, limit=4, cursor=first.cursor, former=[ANN])
+    assert [*first.items, *second.items] == events[::-1]
+
+
 @pytest.mark.usefixtures("dynamo")
 def test_a_stream_record_says_the_same() -> None:
     DynamoEngagements().put_many([FULL])

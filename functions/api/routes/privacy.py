@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from functions.api.visit import Call, CurrentCall
 from shared.access.model import AuditAction, Scope
 from shared.audience.circumstances import Circumstances
 from shared.audience.consents import MAX_TEXT, ConsentChange, ConsentRecord
+from shared.audience.model import Subscriber
 from shared.delivery.personal_data import MAX_INLINE_BYTES
 from shared.errors import FieldProblem, InvalidInput
 from shared.jobs import Job, JobState
@@ -125,12 +127,19 @@ class ErasureAnswer(Answer):
         )
 
 
+def _hers(call: Call, subscriber_id: str) -> Subscriber:
+    """The person, with those former ids alone that nobody else has taken since."""
+    found = call.services.subscribers.get(call.workspace, subscriber_id)
+    ids = call.services.subscribers.ids(call.workspace, found.id)
+    return replace(found, previous=tuple(one for one in found.previous if one in ids))
+
+
 @person.get("/<subscriber_id>/consents", scope=Scope.SUBSCRIBERS_READ)
 def list_consents(
     subscriber_id: str, call: CurrentCall, limit: Limit = 50, cursor: Cursor = None
 ) -> ConsentPage:
     """List a subscriber's consent records, oldest first, former addresses' included."""
-    found = call.services.subscribers.get(call.workspace, subscriber_id)
+    found = _hers(call, subscriber_id)
     page = call.services.consents.page(found, limit=limit, cursor=cursor)
     return ConsentPage(
         items=[ConsentAnswer.of(record) for record in page.items],
@@ -146,7 +155,7 @@ def get_personal_data(subscriber_id: str, call: CurrentCall) -> DataAnswer:
     Profile, lists, attributes, consents, suppressions, engagement, snapshots, messages and events,
     those of former addresses included. 404 for somebody who is deleted or erased.
     """
-    found = call.services.subscribers.get(call.workspace, subscriber_id)
+    found = _hers(call, subscriber_id)
     data = call.services.personal_data
     document = data.collect(found)
     call.record(AuditAction.SUBSCRIBER_READ, found.id)

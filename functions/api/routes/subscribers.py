@@ -235,8 +235,8 @@ def change_address(subscriber_id: str, body: AddressBody, call: CurrentCall) -> 
     """Change a subscriber's address.
 
     The answer has another id, which takes over lists, attributes and consent; the old one leads on
-    to it, and events from before stay listed under it. An unsubscription or complaint goes along,
-    a hard bounce stays with the old address. 409 if somebody has the new address.
+    to it, and events from before are listed for both. An unsubscription or complaint goes along, a
+    hard bounce stays with the old address. 409 if somebody has the new address.
     """
     person = call.services.address_changes.change(
         call.workspace,
@@ -266,11 +266,11 @@ def list_subscriber_events(
 ) -> EventPage:
     """List a subscriber's events, newest first.
 
-    Events from before a change of address are listed under the id of that time, see `previous`.
+    Those from before a change of address are among them.
     """
-    call.services.subscribers.get(call.workspace, subscriber_id)
+    present, *former = call.services.subscribers.ids(call.workspace, subscriber_id)
     page = call.services.engagements.page_of_subscriber(
-        call.workspace, subscriber_id, limit=limit, cursor=cursor
+        call.workspace, present, limit=limit, cursor=cursor, former=former
     )
     return EventPage.of(page, call.services.message_ids)
 

@@ -234,3 +234,14 @@ def test_the_document_has_messages_events_engagement_and_snapshots(world: World)
     assert document["campaigns"] == [campaign]
     assert document["engagement"][0]["campaigns"][campaign]["opened"] == "2026-11-24"
     assert document["snapshots"] == [snapshot]
+
+
+def test_who_has_a_former_address_now_is_not_in_her_document(world: World) -> None:
+    news = world.call("POST", "/v1/lists", {"name": "News"}).json["id"]
+    old = add(world)["id"]
+    moved = world.call("POST", f"/v1/subscribers/{old}/address", {"email": "ada@new.example"}).json
+    world.subscribers.delete(world.workspace, old)  # as the job does that frees the address
+    assert add(world, lists=[news], consent=AGREED)["id"] == old
+    path = f"/v1/subscribers/{moved['id']}"
+    assert AGREED["ip"] not in world.call("GET", f"{path}/data").text
+    assert AGREED["ip"] not in world.call("GET", f"{path}/consents").text
