@@ -36,6 +36,7 @@ from shared.ids import Ids, SubscriberIds
 from shared.jobs import Job, JobState
 from shared.storage import tables
 from shared.storage.audience_settings import DynamoAudienceSettings
+from shared.storage.consents import DynamoConsents
 from shared.storage.dns import DnsMx
 from shared.storage.jobs import DynamoJobs
 from shared.storage.known_addresses import DynamoKnownAddresses
@@ -182,6 +183,7 @@ def measure(rows: int, attribute_bytes: int, folder: Path) -> dict[str, Any]:
         mail_domains=MailDomains(DnsMx(()), ThreadPoolExecutor(1)),
         ids=subscriber_ids,
         clock=clock,
+        log=DynamoConsents(),
     )
     opened = service.open(workspace, ImportOptions(FileFormat.CSV, list_ids=[list_id]))
     path = blobs.path(opened.form.fields["key"])

@@ -17,6 +17,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "scheduler": "R",
         "dispatcher": "R",
         "public": "R",
+        "webhooks": "R",
+        "aggregator": "R",
     },
     "api-keys": {"api": "RW", "jobs": "W"},
     "subscribers": {
@@ -34,6 +36,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "aggregator": "RW",
         "public": "RWD",
     },
+    "consents": {"api": "QP", "jobs": "QP", "aggregator": "P", "public": "P"},
+    "erasures": {"api": "P", "jobs": "Q"},
     "signups": {"api": "RW", "public": "RW"},
     "campaigns": {"api": "RW", "jobs": "RW", "scheduler": "RW", "dispatcher": "RW"},
     "ledger": {
@@ -59,8 +63,14 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "aggregator": "W",
         "warming_cron": "RW",
     },
-    "frequency": {"dispatcher": "W"},
-    "engagements": {"api": "R", "jobs": "Q", "scheduler": "R", "webhooks": "WB"},
+    "frequency": {"dispatcher": "W", "jobs": "D"},
+    "engagements": {
+        "api": "R",
+        "jobs": "QD",
+        "scheduler": "R",
+        "webhooks": "WB",
+        "aggregator": "D",
+    },
     "counters": {"api": "R", "scheduler": "R", "aggregator": "RWB"},
     "jobs": {"api": "RW", "jobs": "RW", "scheduler": "R"},
     "idempotency": {"api": "RWD"},
@@ -69,7 +79,12 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 
 # (table, index) pairs that a function may query.
 INDEXES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "api": (("api-keys", "by_workspace"), ("engagements", "by_subscriber")),
+    "api": (
+        ("api-keys", "by_workspace"),
+        ("ledger", "by_person"),
+        ("engagements", "by_subscriber"),
+    ),
+    "jobs": (("ledger", "by_person"), ("engagements", "by_subscriber")),
     "scheduler": (("campaigns", "active"),),
 }
 
@@ -91,6 +106,9 @@ CONSUMES: Mapping[str, tuple[str, ...]] = {
 # GetObject, PutObject and ListBucket: without the last, S3 says AccessDenied of a
 # file that is not there.
 FILES: tuple[str, ...] = ("api", "jobs")
+
+# DeleteObject: for erasures.
+FILE_DELETERS: tuple[str, ...] = ("jobs",)
 
 # GetObject of what transactional messages keep there, and ListBucket.
 MESSAGE_FILES: tuple[str, ...] = ("dispatcher",)

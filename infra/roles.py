@@ -149,7 +149,9 @@ def _files(name: str, files: Files) -> list[iam.PolicyStatement]:
     bucket = files.bucket
     objects = []
     if name in grants.FILES:
-        actions = ("s3:GetObject", "s3:PutObject")
+        actions = ["s3:GetObject", "s3:PutObject"]
+        if name in grants.FILE_DELETERS:
+            actions.append("s3:DeleteObject")
         objects.append(_statement("Files", actions, [bucket.arn_for_objects("*")]))
     if name in grants.MESSAGE_FILES:
         of_messages = bucket.arn_for_objects(_OF_MESSAGES)

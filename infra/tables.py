@@ -25,6 +25,8 @@ _TABLES = (
     "subscribers",
     "memberships",
     "suppressions",
+    "consents",
+    "erasures",
     "signups",
     "campaigns",
     "ledger",
@@ -41,6 +43,7 @@ _TABLES = (
 _INDEXES = {
     "api-keys": _Index("by_workspace", "workspace", "id"),
     "campaigns": _Index("active", "active", "sk", dynamodb.ProjectionType.KEYS_ONLY),
+    "ledger": _Index("by_person", "person", "pk", dynamodb.ProjectionType.KEYS_ONLY),
     "engagements": _Index("by_subscriber", "person", "moment"),
 }
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from shared.errors import ConfigurationError
 
 TABLES = (
-    "workspaces", "api-keys", "subscribers", "memberships", "suppressions", "signups", "campaigns",
-    "ledger", "due", "rates", "frequency", "engagements", "counters", "jobs", "idempotency",
+    "workspaces", "api-keys", "subscribers", "memberships", "suppressions", "consents", "erasures",
+    "signups", "campaigns", "ledger", "due", "rates", "frequency", "engagements", "counters",
+    "jobs", "idempotency",
     "audit",
 )  # fmt: skip
 FUNCTIONS = (

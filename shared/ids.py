@@ -63,6 +63,10 @@ def to_bytes(identifier: str) -> bytes:
     return (bits >> 4).to_bytes(ID_BYTES, "big")
 
 
+NOBODY = to_text(SUBSCRIBER, bytes(ID_BYTES))
+"""Stands in a plan where somebody was who has been erased."""
+
+
 def _hmac_begun(key: bytes, head: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
     """The inner and the outer hash of HMAC-SHA256 (RFC 2104), the inner one with `head` in it.
 

@@ -25,6 +25,7 @@ class JobKind(StrEnum):
     IMPORT_SUBSCRIBERS = "import_subscribers"
     DELETE_SUBSCRIBER = "delete_subscriber"
     EXPORT_SUBSCRIBERS = "export_subscribers"
+    ERASE_SUBSCRIBER = "erase_subscriber"
     SNAPSHOT_SEGMENT = "snapshot_segment"
     IMPORT_SUPPRESSIONS = "import_suppressions"
     EXPORT_SUPPRESSIONS = "export_suppressions"
@@ -45,7 +46,10 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job. `params` never change, `cursor` and `progress` do; all are plain JSON."""
+    """One job. `params` never change, `cursor` and `progress` do; all are plain JSON.
+
+    `pause_s` is how long the next step has to wait for something, in seconds; it is not stored.
+    """
 
     id: str
     workspace: str
@@ -57,13 +61,19 @@ class Job:
     progress: dict[str, Any] = field(default_factory=dict)
     error: str = ""
     version: int = 0
+    pause_s: int = 0
 
     def advanced(
-        self, *, cursor: dict[str, Any], progress: dict[str, Any], done: bool = False
+        self,
+        *,
+        cursor: dict[str, Any],
+        progress: dict[str, Any],
+        done: bool = False,
+        pause_s: int = 0,
     ) -> Job:
         """The job after one more step."""
         state = JobState.DONE if done else JobState.RUNNING
-        return replace(self, state=state, cursor=cursor, progress=progress)
+        return replace(self, state=state, cursor=cursor, progress=progress, pause_s=pause_s)
 
     def failed(self, error: str) -> Job:
         """The job, given up, with what was wrong and what to do."""
@@ -142,6 +152,9 @@ class JobRunner:
                 job = self._jobs.save(after)
             except StaleWrite:
                 return self._jobs.get(workspace, job_id)
+            if after.pause_s:
+                self._queue.enqueue(workspace, job_id, delay_s=after.pause_s)
+                return job
         return job
 
     @staticmethod

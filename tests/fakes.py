@@ -16,9 +16,19 @@ from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 from typing import Any, TypeVar
 
-from shared.access.model import ApiKey, AuditEntry, DomainState, SenderDomain, Workspace
+from shared.access.model import (
+    ApiKey,
+    AuditEntry,
+    AuditFilter,
+    DomainState,
+    SenderDomain,
+    Workspace,
+)
+from shared.access.ports import EVERYTHING
 from shared.analytics.model import CounterDelta, Engagement
 from shared.audience.asking import Asked
+from shared.audience.consents import ConsentRecord
+from shared.audience.erasure import Erasure
 from shared.audience.model import MailingList, Subscriber, Suppression, SuppressionReason
 from shared.audience.page_settings import PageSettings
 from shared.audience.ports import MIN_PART_BYTES, SHARDS, UploadForm
@@ -64,6 +74,7 @@ from shared.mail import (
     Verdict,
 )
 from shared.paging import BAD_CURSOR, Page, cut, cut_matching, resume
+from shared.retention import Retention
 from shared.warming.model import Warmup
 
 T = TypeVar("T")
@@ -320,7 +331,13 @@ class FakeSuppressions:
     def get(self, workspace: str, subscriber_id: str) -> Suppression | None:
         return self.entries.get((workspace, subscriber_id))
 
-    def get_many(self, workspace: str, ids: Sequence[str]) -> dict[str, Suppression]:
+    def get_many(
+        self,
+        workspace: str,
+        ids: Sequence[str],
+        *,
+        consistent: bool = True,  # noqa: ARG002  # always is
+    ) -> dict[str, Suppression]:
         return {
             one: self.entries[workspace, one] for one in ids if (workspace, one) in self.entries
         }
@@ -447,6 +464,62 @@ class FakeProviderSuppressions:
             raise self.failures.pop(0)
 
 
+class FakeConsents:
+    """`ConsentLog`."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, str], dict[str, ConsentRecord]] = {}
+        self.until: dict[tuple[str, str, str], datetime] = {}
+
+    def append(self, record: ConsentRecord) -> None:
+        digest = hashlib.sha256(repr(record).encode()).hexdigest()
+        kept = self.records.setdefault((record.workspace, record.subject), {})
+        kept.setdefault(f"{to_iso(record.at)}#{digest}", record)
+
+    def of(
+        self, workspace: str, subject: str, *, after: str | None = None
+    ) -> Iterator[tuple[str, ConsentRecord]]:
+        kept = self.records.get((workspace, subject), {})
+        return iter([(place, kept[place]) for place in sorted(kept) if place > (after or "")])
+
+    def seal(self, place: str, record: ConsentRecord, *, until: datetime) -> None:
+        sealed = replace(record, circumstances=record.circumstances.of_nobody())
+        self.records[record.workspace, record.subject][place] = sealed
+        self.until[record.workspace, record.subject, place] = until
+
+
+class FakeErasures:
+    """`ErasureJournal`."""
+
+    def __init__(self) -> None:
+        self.entries: list[Erasure] = []
+
+    def append(self, erasure: Erasure) -> None:
+        if erasure not in self.entries:
+            self.entries.append(erasure)
+
+    def since(self, since: datetime, until: datetime) -> Iterator[Erasure]:
+        return iter(sorted((e for e in self.entries if since <= e.at <= until), key=lambda e: e.at))
+
+
+class FakeRetention:
+    """`RetentionStore`; `reads` counts."""
+
+    def __init__(self) -> None:
+        self.by_workspace: dict[str, Retention] = {}
+        self.reads = 0
+
+    def get(self, workspace: str) -> Retention:
+        self.reads += 1
+        return self.by_workspace.get(workspace, Retention())
+
+    def save(self, workspace: str, retention: Retention) -> Retention:
+        if retention.version != self.by_workspace.get(workspace, Retention()).version:
+            raise StaleWrite("somebody else wrote first")
+        self.by_workspace[workspace] = replace(retention, version=retention.version + 1)
+        return self.by_workspace[workspace]
+
+
 class FakeLists:
     """`ListStore`."""
 
@@ -483,7 +556,7 @@ class FakeLists:
 
 
 class FakeBlobs:
-    """`BlobStore` and `LargeFileStore`. `writings` are files of parts that are not finished."""
+    """`BlobStore`, `LargeFileStore`, `FileKeeper`. `writings` are of parts, not yet finished."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -524,6 +597,13 @@ class FakeBlobs:
         assert all(len(body) >= MIN_PART_BYTES for body in bodies[:-1])
         assert list(tags) == [f"tag-{n}-{len(body)}" for n, body in enumerate(bodies, start=1)]
         self.files[key] = b"".join(bodies)
+
+    def keys(self, prefix: str, *, after: str | None = None, limit: int) -> list[str]:
+        found = sorted(key for key in self.files if key.startswith(prefix) and key > (after or ""))
+        return found[:limit]
+
+    def delete(self, key: str) -> None:
+        self.files.pop(key, None)
 
     def upload_form(self, key: str, *, max_bytes: int, valid: timedelta) -> UploadForm:
         fields = {"key": key, "max": str(max_bytes), "seconds": f"{valid.total_seconds():.0f}"}
@@ -751,10 +831,12 @@ class FakeAuditLog:
 
     def __init__(self) -> None:
         self.entries: dict[tuple[str, str], AuditEntry] = {}
+        self.until: dict[str, datetime | None] = {}
 
-    def append(self, entry: AuditEntry) -> None:
+    def append(self, entry: AuditEntry, *, until: datetime | None = None) -> None:
         if (entry.workspace, entry.id) in self.entries:
             raise AlreadyExists(f"there is an audit entry {entry.id} already")
+        self.until[entry.id] = until
         self.entries[entry.workspace, entry.id] = entry
 
     def page(
@@ -763,6 +845,7 @@ class FakeAuditLog:
         *,
         oldest: datetime,
         newest: datetime,
+        wanted: AuditFilter = EVERYTHING,
         limit: int,
         cursor: str | None = None,
     ) -> Page[AuditEntry]:
@@ -773,7 +856,8 @@ class FakeAuditLog:
         of_workspace = [e for (ws, _), e in self.entries.items() if ws == workspace]
         known = {f"{to_iso(e.at)}#{e.id}": e for e in of_workspace}
         keys = sorted((k for k in known if k < after), reverse=True)
-        found = (known[key] for key in keys if months[0] <= key[:7] <= months[1])
+        within = (known[key] for key in keys if months[0] <= key[:7] <= months[1])
+        found = (entry for entry in within if wanted.takes(entry))
         return cut(found, limit, lambda e: f"{to_iso(e.at)}#{e.id}")
 
 
@@ -961,6 +1045,23 @@ class FakeLedger:
 
     def put_plan(self, plan: ChunkPlan) -> ChunkPlan:
         return self.plans.setdefault(plan.key, plan)
+
+    def plan(self, key: ChunkKey) -> ChunkPlan | None:
+        return self.plans.get(key)
+
+    def replace_plan(self, before: ChunkPlan, after: ChunkPlan) -> None:
+        if self.plans.get(before.key) != before:
+            raise StaleWrite("somebody else wrote first")
+        self.plans[before.key] = after
+
+    def messages_to(self, workspace: str, subscriber: str) -> Iterator[ChunkKey]:
+        return iter(
+            [
+                key
+                for key, plan in self.plans.items()
+                if key.workspace == workspace and plan.message and plan.subscribers[0] == subscriber
+            ]
+        )
 
     def record(self, key: ChunkKey) -> ChunkRecord:
         if key not in self.plans:
@@ -1221,6 +1322,10 @@ class FakeEngagements:
         found = [e for e in self.by_key.values() if (e.ref.workspace, e.subscriber) in wanted]
         found.sort(key=_moment, reverse=True)
         return cut((e for e in found if _moment(e) < after), limit, _moment)
+
+    def remove(self, engagement: Engagement) -> None:
+        ref = engagement.ref
+        self.by_key.pop((ref.workspace, ref.campaign, ref.chunk, _place(engagement)), None)
 
 
 class FakeCounters:

@@ -38,7 +38,8 @@ def apply(own: Services, event: dict[str, Any]) -> dict[str, Any]:
     if not records:
         return _NO_STATE
     new = own.aggregator.apply(event.get("shardId", _ONE_SHARD), records)
-    own.person_states.note([record.engagement for record in records])
+    kept = own.late_events.drop([record.engagement for record in records])
+    own.person_states.note(kept)
     own.logger.info("events counted", extra={"records": len(records), "new": new})
     own.metrics.add_metric("events_counted", MetricUnit.Count, new)
     own.metrics.flush_metrics()

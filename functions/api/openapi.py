@@ -34,6 +34,7 @@ are not kept. The call that shows an API key takes no `Idempotency-Key`.
 TAGS = {
     "subscribers": "The people, with their lists, consent and attributes",
     "suppressions": "Who must not be mailed, and the providers' own lists of them",
+    "privacy": "What is known of a person, what she agreed to, and erasing her",
     "lists": "What people subscribe to",
     "segments": "Rules that say who belongs, and snapshots of who did",
     "templates": "What mail looks like; versions are kept",

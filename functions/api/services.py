@@ -11,6 +11,8 @@ from shared.access.domains import SenderDomainService
 from shared.access.keys import ApiKeyService
 from shared.analytics.ports import EngagementStore
 from shared.audience.address_check import AddressService
+from shared.audience.consents import Consents
+from shared.audience.erasure import ErasureService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
@@ -30,6 +32,7 @@ from shared.content.service import TemplateService
 from shared.delivery.campaigns import CampaignService
 from shared.delivery.explaining import RoutingService
 from shared.delivery.messages import MessageService
+from shared.delivery.personal_data import PersonalData
 from shared.delivery.recipients import RecipientListing
 from shared.delivery.retrying import RetryService
 from shared.delivery.settings import SettingsService
@@ -37,6 +40,7 @@ from shared.delivery.settling_by_hand import HandSettler
 from shared.delivery.switches import SwitchService
 from shared.ids import MessageIds
 from shared.jobs import JobStore
+from shared.retention import RetentionService
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class Services:
     suppression_imports: SuppressionImports
     suppression_exports: SuppressionExports
     suppression_sync: SyncService
+    consents: Consents
+    personal_data: PersonalData
+    erasures: ErasureService
     addresses: AddressService
     audience_settings: AudienceSettingsService
     lists: ListService
@@ -72,6 +79,7 @@ class Services:
     hand_settler: HandSettler
     settings: SettingsService
     switches: SwitchService
+    retention: RetentionService
     routing: RoutingService
     engagements: EngagementStore
     message_ids: MessageIds

@@ -19,6 +19,8 @@ from shared.access.keys import ApiKeyService
 from shared.access.senders import SenderBinding
 from shared.audience.address_check import AddressService
 from shared.audience.consent import ConsentService
+from shared.audience.consents import Consents
+from shared.audience.erasure import ErasureService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
@@ -47,6 +49,7 @@ from shared.delivery.confirmation_mail import ConfirmationMails
 from shared.delivery.explaining import Routes, RoutingService
 from shared.delivery.messages import MessageService
 from shared.delivery.monitoring import HealthMonitor
+from shared.delivery.personal_data import PersonalData
 from shared.delivery.recipients import RecipientListing
 from shared.delivery.retrying import RetryService
 from shared.delivery.settings import SettingsService
@@ -55,6 +58,7 @@ from shared.delivery.switches import SwitchService
 from shared.delivery.tokens import Tokens
 from shared.ids import Ids, LinkKeys, MessageIds, SubscriberIds
 from shared.providers.registry import candidates
+from shared.retention import CachedRetention, RetentionService
 from shared.storage import tables
 from shared.storage.api_keys import DynamoApiKeys
 from shared.storage.audience_settings import DynamoAudienceSettings
@@ -62,10 +66,12 @@ from shared.storage.audit import DynamoAuditLog
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
+from shared.storage.consents import DynamoConsents
 from shared.storage.counters import DynamoCounters
 from shared.storage.dns import DnsMx, DnsTxt
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
+from shared.storage.erasures import DynamoErasures
 from shared.storage.health import DynamoHealth
 from shared.storage.jobs import DynamoJobs
 from shared.storage.known_addresses import DynamoKnownAddresses
@@ -77,6 +83,7 @@ from shared.storage.parameters import ParameterReader
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue
 from shared.storage.rates import DynamoRates
+from shared.storage.retention import DynamoRetention
 from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.sender_domains import DynamoSenderDomains
 from shared.storage.settings import DynamoSettings
@@ -129,6 +136,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
     suppressions = DynamoSuppressions()
     everywhere = EverywhereList(DynamoKnownAddresses(), suppressions, subscriber_ids)
     senders = SenderBinding(sender_domains)
+    log, kept = DynamoConsents(), CachedRetention(DynamoRetention(), clock).of
     domains = SenderDomainService(
         sender_domains,
         DnsTxt(deployment.dns_servers),
@@ -149,6 +157,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
         jobs=jobs,
         job_queue=job_queue,
         resource_ids=ids,
+        log=log,
     )
     messages = MessageService(
         ledger=ledger,
@@ -163,13 +172,14 @@ def _services(settings: Settings, clients: Clients) -> Services:
         subscriber_ids=subscriber_ids,
         ids=ids,
         clock=clock,
+        kept=kept,
     )
     languages = read_languages()
-    consent = ConsentService(DynamoSubscribers(), memberships, suppressions, clock)
+    consent = ConsentService(DynamoSubscribers(), memberships, suppressions, clock, log)
     return Services(
         stage=settings.stage,
         clock=clock,
-        audit=AuditTrail(DynamoAuditLog(), ids, clock),
+        audit=AuditTrail(DynamoAuditLog(), ids, clock, kept),
         keys=ApiKeyService(DynamoApiKeys(), ids, clock, os.urandom),
         domains=domains,
         subscribers=people,
@@ -183,11 +193,38 @@ def _services(settings: Settings, clients: Clients) -> Services:
             everywhere=everywhere,
             ids=subscriber_ids,
             clock=clock,
+            log=log,
+        ),
+        consents=Consents(log),
+        personal_data=PersonalData(
+            consents=Consents(log),
+            suppressions=DynamoSuppressions(),
+            engagement=DynamoPersonStates(),
+            snapshots=snapshots,
+            members=memberships,
+            engagements=engagements,
+            ledger=ledger,
+            message_ids=message_ids,
+            blobs=blobs,
+            clock=clock,
+            random_bytes=os.urandom,
+        ),
+        erasures=ErasureService(
+            journal=DynamoErasures(),
+            subscribers=DynamoSubscribers(),
+            consent=consent,
+            suppressions=suppressions,
+            everywhere=everywhere,
+            ids=subscriber_ids,
+            jobs=jobs,
+            job_queue=job_queue,
+            resource_ids=ids,
+            clock=clock,
         ),
         suppressions=SuppressionService(
             suppressions=suppressions,
             subscribers=DynamoSubscribers(),
-            consent=ConsentService(DynamoSubscribers(), memberships, suppressions, clock),
+            consent=consent,
             everywhere=everywhere,
             jobs=jobs,
             job_queue=job_queue,
@@ -284,6 +321,7 @@ def _services(settings: Settings, clients: Clients) -> Services:
         hand_settler=HandSettler(ledger, message_ids),
         settings=SettingsService(workspace_settings),
         switches=SwitchService(DynamoSwitches(), clock),
+        retention=RetentionService(DynamoRetention()),
         routing=RoutingService(_routes(parameters, clock), subscriber_ids, clock),
         messages=messages,
         engagements=engagements,

@@ -17,7 +17,7 @@ _SPARE = timedelta(seconds=60)
 """What a step may still need when the last one was begun just before the deadline."""
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str] | None:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
     """The Lambda function. An exception makes SQS bring the message again."""
     if "Records" in event:
         run(services(), event, context)
@@ -42,12 +42,13 @@ def run(own: Services, event: dict[str, Any], context: LambdaContext) -> None:
     own.metrics.flush_metrics()
 
 
-def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
+def command(own: Services, event: dict[str, Any]) -> dict[str, Any]:
     """What an operator or a rule asks for; the answer of `first_key` holds the key, no log does.
 
     - `{"command": "first_key", "workspace": <name>}`
     - `{"command": "kill_switch", "on": <bool>, "reason": <text>}`: `on` stops all sending
     - `{"command": "sync_suppressions"}`, which the daily rule gives too
+    - `{"command": "reapply_erasures", "since": <instant>, "skip": <number>}`: after a restore
     - `{"command": "restore_provider", "provider": <name>}`: what took it out is in order again
 
     Raises:
@@ -74,6 +75,10 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, str]:
             state = own.monitor.restore(provider).state
             own.logger.warning("provider restored", extra={"provider": provider, "state": state})
             return {"state": state.value}
+        case "reapply_erasures" if isinstance(event.get("skip", 0), int):
+            begun = own.reapplying.since(str(event.get("since", "")), event.get("skip", 0))
+            own.logger.warning("erasures applied again", extra={"begun": begun["started"]})
+            return begun
         case _:
-            known = "first_key, kill_switch, restore_provider, sync_suppressions"
+            known = "first_key, kill_switch, restore_provider, sync_suppressions, reapply_erasures"
             raise InvalidInput(FieldProblem("command", f"is not one of: {known}"))

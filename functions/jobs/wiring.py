@@ -15,10 +15,14 @@ from shared.access.audit import AuditTrail
 from shared.access.keys import ApiKeyService
 from shared.access.workspaces import OperatorCommands, WorkspaceService
 from shared.audience.consent import ConsentService
-from shared.audience.deleting import DeleteSubscriberStep
+from shared.audience.deleting import DeleteSubscriberStep, Removal
+from shared.audience.erasing import EraseStep
+from shared.audience.erasing_files import FileEraser
+from shared.audience.erasing_people import ConsentEraser, MembershipEraser, RecordEraser
 from shared.audience.export_step import ExportStep
 from shared.audience.import_step import ImportStep
 from shared.audience.mail_domains import MailDomains
+from shared.audience.reapplying import Reapplying
 from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.snapshots import SnapshotStep
 from shared.audience.segments.walking import AudienceWalk
@@ -31,6 +35,7 @@ from shared.audience.suppressions.ports import ProviderSuppressions
 from shared.audience.suppressions.syncing import SyncService, SyncStep
 from shared.clock import Clock, SystemClock
 from shared.config import Provider, SesProvider, Settings
+from shared.delivery.erasing import EventEraser, FrequencyEraser, MessageEraser, PlanEraser
 from shared.delivery.monitoring import HealthMonitor
 from shared.delivery.planning import PlanStep
 from shared.delivery.release import Releaser
@@ -39,6 +44,7 @@ from shared.delivery.switches import Switches, SwitchService
 from shared.ids import Ids, SubscriberIds
 from shared.jobs import JobKind, JobRunner, JobStep
 from shared.providers.suppressions import suppression_accounts
+from shared.retention import CachedRetention
 from shared.storage import tables
 from shared.storage.api_keys import DynamoApiKeys
 from shared.storage.audience_settings import DynamoAudienceSettings
@@ -46,9 +52,12 @@ from shared.storage.audit import DynamoAuditLog
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
 from shared.storage.clients import Clients
+from shared.storage.consents import DynamoConsents
 from shared.storage.dns import DnsMx
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
+from shared.storage.erasures import DynamoErasures
+from shared.storage.frequency import DynamoFrequency
 from shared.storage.health import DynamoHealth
 from shared.storage.jobs import DynamoJobs
 from shared.storage.known_addresses import DynamoKnownAddresses
@@ -58,6 +67,7 @@ from shared.storage.memberships import DynamoMemberships
 from shared.storage.parameters import ParameterReader
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue, job_of
+from shared.storage.retention import DynamoRetention
 from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
@@ -77,6 +87,7 @@ class Services:
     commands: OperatorCommands
     switches: SwitchService
     sync: SyncService
+    reapplying: Reapplying
     monitor: HealthMonitor
     job_of: Callable[[str], tuple[str, str]]
     clock: Clock
@@ -108,6 +119,7 @@ def services() -> Services:
         ),
         SwitchService(DynamoSwitches(), clock),
         SyncService(jobs, job_queue, ids, clock),
+        Reapplying(DynamoErasures(), jobs, job_queue, ids, clock),
         HealthMonitor(DynamoHealth(), clock, random.Random()),  # noqa: S311  # jitter
         job_of,
         clock,
@@ -156,7 +168,9 @@ def _steps(
             ),
             ids=subscriber_ids,
             clock=clock,
+            log=DynamoConsents(),
         ),
+        JobKind.ERASE_SUBSCRIBER: _erase(blobs, clock),
         JobKind.EXPORT_SUBSCRIBERS: ExportStep(subscribers=subscribers, walk=walk, blobs=blobs),
         JobKind.DELETE_SUBSCRIBER: DeleteSubscriberStep(subscribers, memberships, engagement),
         JobKind.SNAPSHOT_SEGMENT: SnapshotStep(snapshots, memberships, walk),
@@ -176,7 +190,9 @@ def _suppression_steps(
         DynamoKnownAddresses(),
     )
     workspaces = DynamoWorkspaces()
-    consent = ConsentService(subscribers, DynamoMemberships(), suppressions, clock)
+    consent = ConsentService(
+        subscribers, DynamoMemberships(), suppressions, clock, DynamoConsents()
+    )
     entering = Entering(subscribers, suppressions, consent)
 
     def secret(provider: Provider) -> dict[str, str]:
@@ -213,3 +229,28 @@ def _suppression_steps(
             ids=ids,
         ),
     }
+
+
+def _erase(files: S3Blobs, clock: Clock) -> EraseStep:
+    """The places where something of a person may be; nobody mails or adds her from the first on."""
+    subscribers, memberships, engagement = (
+        DynamoSubscribers(),
+        DynamoMemberships(),
+        DynamoPersonStates(),
+    )
+    jobs, ledger = DynamoJobs(), DynamoLedger()
+    return EraseStep(
+        subscribers,
+        (
+            RecordEraser(
+                Removal(subscribers, memberships, engagement), engagement, DynamoSuppressions()
+            ),
+            MembershipEraser(memberships, DynamoLists(), DynamoSnapshots(), jobs),
+            FileEraser(files, jobs, clock),
+            MessageEraser(ledger, files),
+            PlanEraser(DynamoCampaigns(), ledger),
+            EventEraser(DynamoEngagements(), ledger, files),
+            FrequencyEraser(DynamoFrequency()),
+            ConsentEraser(DynamoConsents(), CachedRetention(DynamoRetention(), clock).of),
+        ),
+    )

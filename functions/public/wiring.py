@@ -27,10 +27,12 @@ from shared.delivery.confirmation_mail import ConfirmationMails
 from shared.delivery.messages import MessageService
 from shared.ids import Ids, LinkKeys, MessageIds, SubscriberIds, UnsubscribeTokens
 from shared.providers.registry import candidates
+from shared.retention import CachedRetention
 from shared.storage import tables
 from shared.storage.audience_settings import DynamoAudienceSettings
 from shared.storage.blobs import S3Blobs
 from shared.storage.clients import Clients
+from shared.storage.consents import DynamoConsents
 from shared.storage.dns import DnsMx
 from shared.storage.due import DynamoDue
 from shared.storage.engagements import DynamoEngagements
@@ -42,6 +44,7 @@ from shared.storage.memberships import DynamoMemberships
 from shared.storage.page_settings import DynamoPageSettings
 from shared.storage.parameters import ParameterReader
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue
+from shared.storage.retention import DynamoRetention
 from shared.storage.sender_domains import DynamoSenderDomains
 from shared.storage.signups import DynamoAsked, DynamoAttempts
 from shared.storage.subscribers import DynamoSubscribers
@@ -85,7 +88,9 @@ def _public(_period: int) -> Public:
     keys, current = parameters.link_keys()
     link_keys = LinkKeys(keys, current)
     lists, pages = DynamoLists(), DynamoPageSettings()
-    consent = ConsentService(DynamoSubscribers(), DynamoMemberships(), DynamoSuppressions(), clock)
+    consent = ConsentService(
+        DynamoSubscribers(), DynamoMemberships(), DynamoSuppressions(), clock, DynamoConsents()
+    )
     preferences = PreferenceService(
         subscribers=DynamoSubscribers(),
         lists=lists,
@@ -134,6 +139,7 @@ def _people(settings: Settings, clients: Clients, parameters: ParameterReader) -
         jobs=DynamoJobs(),
         job_queue=SqsJobQueue(clients.sqs, settings.jobs_queue_url),
         resource_ids=Ids(clock, os.urandom),
+        log=DynamoConsents(),
     )
 
 
@@ -153,4 +159,5 @@ def _messages(settings: Settings, clients: Clients, parameters: ParameterReader)
         subscriber_ids=SubscriberIds(parameters.subscriber_id_key()),
         ids=Ids(clock, os.urandom),
         clock=clock,
+        kept=CachedRetention(DynamoRetention(), clock).of,
     )

@@ -15,11 +15,13 @@ from shared.ids import MessageIds
 from shared.providers.event_sources import EventSources
 from shared.providers.ses.certificates import FetchedCertificates, fetch_over_https
 from shared.providers.ses.handshake import sns_confirm
+from shared.retention import CachedRetention
 from shared.storage import tables
 from shared.storage.clients import Clients
 from shared.storage.engagements import DynamoEngagements
 from shared.storage.ledger import DynamoLedger
 from shared.storage.parameters import ParameterReader
+from shared.storage.retention import DynamoRetention
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ def webhooks() -> Webhooks:
         clock=SystemClock(),
     )
     intake = EventIntake(
-        DynamoLedger(), DynamoEngagements(), MessageIds(parameters.message_id_key())
+        DynamoLedger(),
+        DynamoEngagements(CachedRetention(DynamoRetention(), SystemClock()).of),
+        MessageIds(parameters.message_id_key()),
     )
     return Webhooks(
         sources,

@@ -77,6 +77,8 @@ class SenderDomain:
 class AuditAction(StrEnum):
     """What is written on the audit log."""
 
+    CAMPAIGN_CREATE = "campaign.create"
+    CAMPAIGN_CHANGE = "campaign.change"
     CAMPAIGN_LAUNCH = "campaign.launch"
     CAMPAIGN_PAUSE = "campaign.pause"
     CAMPAIGN_RESUME = "campaign.resume"
@@ -86,12 +88,27 @@ class AuditAction(StrEnum):
     SENDING_ON = "sending.on"
     SENDING_OFF = "sending.off"
     SETTINGS_CHANGE = "settings.change"
+    LIST_CREATE = "list.create"
+    LIST_CHANGE = "list.change"
+    LIST_DELETE = "list.delete"
+    SEGMENT_CREATE = "segment.create"
+    SEGMENT_CHANGE = "segment.change"
+    SEGMENT_DELETE = "segment.delete"
+    SNAPSHOT_TAKE = "snapshot.take"
+    TEMPLATE_CREATE = "template.create"
+    TEMPLATE_REVISE = "template.revise"
+    TEMPLATE_DELETE = "template.delete"
+    MESSAGE_CANCEL = "message.cancel"
     MESSAGE_SETTLE = "message.settle"
     KEY_ISSUE = "key.issue"
     KEY_REVOKE = "key.revoke"
     DOMAIN_ADD = "sender_domain.add"
     DOMAIN_VERIFY = "sender_domain.verify"
     DOMAIN_DELETE = "sender_domain.delete"
+    SUBSCRIBER_CREATE = "subscriber.create"
+    SUBSCRIBER_CHANGE = "subscriber.change"
+    SUBSCRIBER_READ = "subscriber.read_all"
+    SUBSCRIBER_ERASE = "subscriber.erase"
     SUBSCRIBER_DELETE = "subscriber.delete"
     SUBSCRIBER_READDRESS = "subscriber.readdress"
     SUBSCRIBER_IMPORT = "subscriber.import"
@@ -117,3 +134,24 @@ class AuditEntry:
     action: AuditAction
     target: str
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries are asked for; what is None lets all pass."""
+
+    by: str | None = None
+    action: AuditAction | None = None
+    target: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def takes(self, entry: AuditEntry) -> bool:
+        """Whether an entry is asked for."""
+        return (
+            self.by in {None, entry.by}
+            and self.action in {None, entry.action}
+            and self.target in {None, entry.target}
+            and (self.since is None or self.since <= entry.at)
+            and (self.until is None or entry.at <= self.until)
+        )

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol
 
-from shared.access.model import ApiKey, AuditEntry, SenderDomain, Workspace
+from shared.access.model import ApiKey, AuditEntry, AuditFilter, SenderDomain, Workspace
 from shared.paging import Page
+
+EVERYTHING = AuditFilter()
 
 
 class WorkspaceStore(Protocol):
@@ -87,10 +89,10 @@ class SenderDomainStore(Protocol):
 
 
 class AuditLog(Protocol):
-    """Keeps what was done, for good: an entry can be neither changed nor removed."""
+    """Keeps what was done: an entry can be neither changed nor removed."""
 
-    def append(self, entry: AuditEntry) -> None:
-        """Raises AlreadyExists."""
+    def append(self, entry: AuditEntry, *, until: datetime | None = None) -> None:
+        """Adds an entry that is forgotten at `until`, or never. Raises AlreadyExists."""
         ...
 
     def page(
@@ -99,12 +101,14 @@ class AuditLog(Protocol):
         *,
         oldest: datetime,
         newest: datetime,
+        wanted: AuditFilter = EVERYTHING,
         limit: int,
         cursor: str | None = None,
     ) -> Page[AuditEntry]:
-        """A workspace's entries of the months from `oldest` to `newest`, newest first.
+        """Those of a workspace's entries from `oldest` to `newest` that are `wanted`, newest first.
 
-        A page may be short, or empty, and not be the last.
+        What a page reads is bounded, so that it may be short, or
+        empty, and not be the last.
         """
         ...
 

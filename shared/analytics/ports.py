@@ -39,6 +39,10 @@ class EngagementStore(Protocol):
         """A person's events, newest first; `former` are ids of addresses she had before."""
         ...
 
+    def remove(self, engagement: Engagement) -> None:
+        """Removes an event; removing one that is gone changes nothing."""
+        ...
+
 
 class CounterStore(Protocol):
     """Keeps counters, each stream shard its own items."""

@@ -95,8 +95,15 @@ class ExportService:
         return job
 
     def link(self, job: Job) -> str:
-        """Where the file can be downloaded for `LINK_VALID`; empty until it is done."""
+        """Where the file can be downloaded for `LINK_VALID`.
+
+        Empty until it is done, and once the file is gone: with its 30 days, or an erasure.
+        """
         if job.state is not JobState.DONE:
+            return ""
+        try:
+            self._blobs.size(target(job))
+        except NotFound:
             return ""
         name = f"subscribers-{job.id}{ending(job)}"
         return self._blobs.download_link(target(job), name=name, valid=LINK_VALID)

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from shared.audience.cells import csv_lines, neutral
+from shared.audience.consents import ConsentChange, ConsentLog, ConsentRecord
 from shared.audience.import_files import ImportFiles, read_rejections
 from shared.audience.import_people import people_rows
 from shared.audience.import_reading import ROWS_PER_STEP, ImportReading, Rows
-from shared.audience.import_writing import ImportWriting
+from shared.audience.import_writing import ImportWriting, circumstances_of
 from shared.audience.joining import join_step
 from shared.audience.mail_domains import MailDomains
 from shared.audience.model import RowRejection
@@ -93,6 +94,8 @@ class FileImportStep:
     def _write(self, job: Job) -> Job:
         files = ImportFiles(self._blobs, job)
         cursor, tally = dict(job.cursor), Tally.of(job.progress)
+        if cursor["number"] == cursor["offset"] == 0:
+            self._begin_writing(job)
         people, offset = files.people(cursor["number"], cursor["offset"], self._people_per_step)
         if not people:
             cursor |= {"number": cursor["number"] + 1, "offset": 0}
@@ -103,6 +106,9 @@ class FileImportStep:
             files.keep_rejections(cursor["rejected_files"], rejections)
         cursor |= {"offset": offset, "rejected_files": cursor["rejected_files"] + bool(rejections)}
         return self._settled(job, cursor, tally)
+
+    def _begin_writing(self, job: Job) -> None:
+        """What is to be kept of the import before the first row is written; may be called again."""
 
     @staticmethod
     def _settled(job: Job, cursor: dict[str, object], tally: Tally) -> Job:
@@ -143,16 +149,37 @@ class ImportStep(FileImportStep):
         mail_domains: MailDomains,
         ids: SubscriberIds,
         clock: Clock,
+        log: ConsentLog,
         people_per_step: int = PEOPLE_PER_STEP,
         rows_per_step: int = ROWS_PER_STEP,
     ) -> None:
         super().__init__(
             blobs,
             people_rows(lists, settings, ids, mail_domains),
-            ImportWriting(subscribers, memberships, suppressions, everywhere, clock),
+            ImportWriting(
+                subscribers, memberships, suppressions, everywhere=everywhere, clock=clock, log=log
+            ),
             people_per_step=people_per_step,
             rows_per_step=rows_per_step,
         )
+        self._log = log
+
+    def _begin_writing(self, job: Job) -> None:
+        if not job.params["dry_run"]:
+            self._log.append(_consent_of(job))
+
+
+def _consent_of(job: Job) -> ConsentRecord:
+    """One record for all whom the import adds: one each would cost a write a row."""
+    return ConsentRecord(
+        job.workspace,
+        job.id,
+        job.created_at,
+        ConsentChange.IMPORTED,
+        circumstances_of(job),
+        tuple(job.params["lists"]),
+        job.params.get("basis", ""),
+    )
 
 
 def _report_part(number: int, lines: bytes) -> bytes:

@@ -12,10 +12,12 @@ what would be.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from shared.audience.circumstances import Circumstances
 from shared.audience.consent import ConsentService
+from shared.audience.consents import ConsentChange, ConsentLog, ConsentRecord
 from shared.audience.import_files import ImportedPerson
 from shared.audience.import_reading import rejection
 from shared.audience.merging import MergePolicy, joins, leaves, merged, stays_away
@@ -43,15 +45,18 @@ class ImportWriting:
         subscribers: SubscriberStore,
         memberships: MembershipStore,
         suppressions: SuppressionStore,
+        *,
         everywhere: EverywhereList,
         clock: Clock,
+        log: ConsentLog,
     ) -> None:
         self._everywhere = everywhere
         self._subscribers = subscribers
         self._memberships = memberships
         self._suppressions = suppressions
         self._clock = clock
-        self._consent = ConsentService(subscribers, memberships, suppressions, clock)
+        self._log = log
+        self._consent = ConsentService(subscribers, memberships, suppressions, clock, log)
 
     def write(self, job: Job, lines: Sequence[bytes], tally: Tally) -> list[RowRejection]:
         """Writes people of different ids, a line each; gives those rows that could not be.
@@ -65,15 +70,18 @@ class ImportWriting:
         stored = self._subscribers.get_many(workspace, [person.id for person in people])
         mine = [person for person in people if _is_mine(job, stored.get(person.id))]
         own_ids = {person.id for person in mine}
-        new = [person for person in people if person.id not in stored]
+        unknown = [person for person in people if person.id not in stored]
+        entries = self._suppressions.get_many(workspace, [person.id for person in unknown])
+        new, rejections = _admitted(unknown, entries)
         others = [
             (person, stored[person.id])
             for person in people
             if person.id in stored and person.id not in own_ids
         ]
-        if not dry:
-            self._everywhere.adopt(workspace, {person.id: person.address for person in new})
-        records = self._records(job, new)
+        addresses = {person.id: person.address for person in new}
+        if not dry and self._everywhere.adopt(workspace, addresses):
+            entries = self._suppressions.get_many(workspace, list(addresses))
+        records = self._records(job, new, entries)
         if not dry:
             self._suppress(job, people)
             self._join(job, records, others)
@@ -82,7 +90,6 @@ class ImportWriting:
         tally.created += len(new) + len(mine)
         written = [*zip(new, records, strict=True), *((one, stored[one.id]) for one in mine)]
         tally.kept_unsubscribed += sum(stays_away(record, one.lists) for one, record in written)
-        rejections = []
         for person, known in others:
             try:
                 updated, changed = self._update(job, person, known, dry=dry)
@@ -94,9 +101,10 @@ class ImportWriting:
             tally.kept_unsubscribed += stays_away(updated, person.lists)
         return rejections
 
-    def _records(self, job: Job, people: Sequence[ImportedPerson]) -> list[Subscriber]:
+    def _records(
+        self, job: Job, people: Sequence[ImportedPerson], entries: Mapping[str, Suppression]
+    ) -> list[Subscriber]:
         """The records to add: one who was suppressed before joins no list."""
-        entries = self._suppressions.get_many(job.workspace, [person.id for person in people])
         records = []
         for person in people:
             entry = entries.get(person.id)
@@ -157,9 +165,17 @@ class ImportWriting:
         entries = self._suppressions.get_many(workspace, [person.id for person in written])
         for person in written:
             entry = entries.get(person.id)
-            if person.suppressed != (entry.reason if entry else None):
+            if entry and entry.reason is SuppressionReason.ERASURE:
+                self._unwrite(person)
+            elif person.suppressed != (entry.reason if entry else None):
                 with contextlib.suppress(NotFound):
                     self._consent.copy_suppression(workspace, person.id)
+
+    def _unwrite(self, person: Subscriber) -> None:
+        """She was erased while this step ran, so that its job may be over already."""
+        self._subscribers.delete(person.workspace, person.id)
+        for list_id in person.lists:
+            self._memberships.remove(person.workspace, list_id, person.id)
 
     def _update(
         self, job: Job, person: ImportedPerson, known: Subscriber, *, dry: bool
@@ -176,12 +192,19 @@ class ImportWriting:
             if stored is not known and not dry:
                 for list_id in joins(stored, person.lists):
                     self._memberships.add(job.workspace, list_id, [stored.id])
-            return replace(after, updated_at=self._clock.now(), imported_by=job.id)
+            first = stored.first_import or stored.imported_by
+            return replace(
+                after,
+                updated_at=self._clock.now(),
+                imported_by=job.id,
+                first_import="" if first == job.id else first,
+            )
 
         if dry:
             after = change(known)
             return after, after != known
         try:
+            self._note(job, person, known)
             after = rewrite(self._subscribers, job.workspace, person.id, change, known=known)
             if person.suppressed:
                 after = self._consent.copy_suppression(job.workspace, person.id, known=after)
@@ -190,6 +213,44 @@ class ImportWriting:
         for list_id in leaves(known, person.lists):
             self._memberships.remove(job.workspace, list_id, person.id)
         return after, after.imported_by == job.id
+
+    def _note(self, job: Job, person: ImportedPerson, known: Subscriber) -> None:
+        """Of whom an import finds there already, each has a record of her own."""
+        left = leaves(known, person.lists)
+        joined = joins(known, person.lists) if job.params["policy"] != MergePolicy.SKIP else ()
+        for change, lists in (
+            (ConsentChange.IMPORTED, joined),
+            (ConsentChange.UNSUBSCRIBED, left),
+        ):
+            if lists:
+                told = circumstances_of(job)
+                self._log.append(
+                    ConsentRecord(
+                        job.workspace, known.id, job.created_at, change, told, lists, job.id
+                    )
+                )
+
+
+def _admitted(
+    people: Sequence[ImportedPerson], entries: Mapping[str, Suppression]
+) -> tuple[list[ImportedPerson], list[RowRejection]]:
+    """Who may be added, and the rows of those who were erased, here or where the file is from."""
+    admitted, rejections = [], []
+    for person in people:
+        entry = entries.get(person.id)
+        if SuppressionReason.ERASURE in {person.suppressed, entry.reason if entry else None}:
+            rejections.append(rejection(person.row, InvalidInput(_ERASED)))
+        else:
+            admitted.append(person)
+    return admitted, rejections
+
+
+def circumstances_of(job: Job) -> Circumstances:
+    """How the people of an import came in."""
+    params = job.params
+    return Circumstances(
+        "import", text_version=params.get("text_version"), actor=params.get("actor")
+    )
 
 
 def _after(stored: Subscriber, person: ImportedPerson, policy: MergePolicy) -> Subscriber:
@@ -217,4 +278,5 @@ def _source(job: Job) -> str:
 
 
 _BEING_DELETED = FieldProblem("email", "is of a person being deleted; import it again in a minute")
+_ERASED = FieldProblem("email", "was erased at the person's request and cannot be imported")
 _MOVED = FieldProblem("email", "is the former address of a subscriber, who has another one now")

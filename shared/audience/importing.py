@@ -34,7 +34,8 @@ class ImportOptions:
     """What the caller wants done with a file.
 
     `mapping` is for plain files, see `importers.mapping`; `list_names` for
-    listmonk's, see `importers.listmonk`.
+    listmonk's, see `importers.listmonk`. `basis` says how these people came to
+    agree and `text_version` to which words; `actor` is who imports them.
     """
 
     file_format: FileFormat
@@ -44,6 +45,9 @@ class ImportOptions:
     dry_run: bool = False
     mapping: Mapping[str, str] = field(default_factory=dict)
     list_names: Mapping[str, str] = field(default_factory=dict)
+    basis: str = ""
+    text_version: str = ""
+    actor: str = ""
 
 
 class ImportService(FileImports):
@@ -149,6 +153,9 @@ def _params(options: ImportOptions) -> dict[str, Any]:
         "dry_run": options.dry_run,
         "mapping": dict(options.mapping),
         "list_names": dict(options.list_names),
+        "basis": options.basis,
+        "text_version": options.text_version,
+        "actor": options.actor,
     }
 
 

@@ -54,10 +54,11 @@ class Subscriber:
     copy of the suppression list's entry for this person, kept here so that the
     check at the moment of sending is one read. `deleted` hides a person until
     the job has removed everything. `imported_by` is the job that last wrote
-    this person, if an import ever did: where the data came from. `quality` names
-    what was odd about the address when it was last taken in (see
-    `shared.audience.quality`). `previous` are the ids of addresses she had
-    before. An old id keeps an empty, `deleted` record that `moved_to` leads on
+    this person, if an import ever did: where the data came from; `first_import`
+    is the first that did, if that was another. `quality` names what was odd
+    about the address when it was last taken in (see `shared.audience.quality`).
+    `previous` are the ids of addresses she had before. An old id keeps an empty,
+    `deleted` record that `moved_to` leads on
     from.
     """
 
@@ -78,6 +79,7 @@ class Subscriber:
     quality: tuple[str, ...] = ()
     previous: tuple[str, ...] = ()
     moved_to: str = ""
+    first_import: str = ""
 
     def to_item(self) -> dict[str, object]:
         """Plain JSON, as stored and as `RecipientReader` gives it; nothing left out but blanks."""
@@ -99,6 +101,7 @@ class Subscriber:
             "quality": list(self.quality),
             "previous": list(self.previous),
             "moved_to": self.moved_to,
+            "first_import": self.first_import,
         }
         return {key: value for key, value in item.items() if value not in (None, "", [], {})}
 
@@ -125,6 +128,7 @@ class Subscriber:
             quality=tuple(plain.get("quality", ())),  # type: ignore[arg-type]  # JSON of our own
             previous=tuple(plain.get("previous", ())),  # type: ignore[arg-type]  # JSON of our own
             moved_to=str(plain.get("moved_to", "")),
+            first_import=str(plain.get("first_import", "")),
         )
 
 

@@ -16,10 +16,11 @@ from typing import Protocol
 from shared.audience.asking import Asked, AskedStore, Mail
 from shared.audience.circumstances import Circumstances
 from shared.audience.consent import ConsentService
+from shared.audience.drafts import SubscriberDraft
 from shared.audience.model import DoubleOptIn, ListState, MailingList, Subscriber
 from shared.audience.page_settings import PageSettingsStore
 from shared.audience.ports import ListStore
-from shared.audience.service import SubscriberDraft, SubscriberService
+from shared.audience.service import SubscriberService
 from shared.audience.texts import Languages, language_of
 from shared.audience.writes import ATTEMPTS
 from shared.clock import Clock, to_iso

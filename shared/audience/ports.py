@@ -131,8 +131,10 @@ class SuppressionStore(Protocol):
         """A consistent read."""
         ...
 
-    def get_many(self, workspace: str, ids: Sequence[str]) -> dict[str, Suppression]:
-        """Those of `ids` that are suppressed; consistent."""
+    def get_many(
+        self, workspace: str, ids: Sequence[str], *, consistent: bool = True
+    ) -> dict[str, Suppression]:
+        """Those of `ids` that are suppressed; not consistent is half the price."""
         ...
 
     def put(self, suppression: Suppression) -> None:
@@ -204,6 +206,18 @@ class LargeFileStore(BlobStore, Protocol):
 
     def download_link(self, key: str, *, name: str, valid: timedelta) -> str:
         """A URL by which anybody who holds it can get this one file, saved as `name`."""
+        ...
+
+
+class FileKeeper(Protocol):
+    """What is needed to remove a workspace's files."""
+
+    def keys(self, prefix: str, *, after: str | None = None, limit: int) -> list[str]:
+        """The first `limit` keys that begin with `prefix`, in their order, behind `after`."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Removes a file; removing one that is gone changes nothing."""
         ...
 
 

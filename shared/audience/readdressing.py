@@ -24,7 +24,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shared.audience.addresses import normalise
+from shared.audience.circumstances import UNTOLD, Circumstances
 from shared.audience.consent import FOLLOWS_PERSON, ConsentService
+from shared.audience.consents import ConsentChange, ConsentLog
 from shared.audience.model import ListState, Subscriber, SuppressionReason
 from shared.audience.moving_states import move_state
 from shared.audience.ports import MembershipStore, MxLookup, SubscriberStore, SuppressionStore
@@ -55,6 +57,7 @@ class AddressChanges:
         everywhere: EverywhereList,
         ids: SubscriberIds,
         clock: Clock,
+        log: ConsentLog,
     ) -> None:
         self._subscribers = subscribers
         self._memberships = memberships
@@ -65,15 +68,23 @@ class AddressChanges:
         self._everywhere = everywhere
         self._ids = ids
         self._clock = clock
-        self._consent = ConsentService(subscribers, memberships, suppressions, clock)
+        self._consent = ConsentService(subscribers, memberships, suppressions, clock, log)
 
-    def change(self, workspace: str, subscriber_id: str, email: str) -> Subscriber:
+    def change(
+        self,
+        workspace: str,
+        subscriber_id: str,
+        email: str,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> Subscriber:
         """The person under her new address; calling again gives the same.
 
         Raises:
             InvalidInput: `email` is no address, or one that the settings refuse.
             NotFound: there is no such person.
             AlreadyExists: somebody has that address, or had it and has changed it.
+            WrongState: she has changed it too often, or the new address was erased.
             StaleWrite: others kept changing her; try again.
         """
         address = normalise(email)
@@ -90,6 +101,10 @@ class AddressChanges:
             raise WrongState(f"this person has changed her address {MAX_PREVIOUS} times")
         taken = self._find(workspace, new_id)
         self._check_free(taken, old)
+        self._consent.admit(workspace, new_id, circumstances)
+        told = circumstances or UNTOLD
+        if not old.moved_to:
+            self._consent.note(workspace, new_id, ConsentChange.READDRESSED, told, detail=old.id)
         hidden = self._hide(old, new_id)
         for list_id in _joined(hidden):
             self._memberships.add(workspace, list_id, [new_id])

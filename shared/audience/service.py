@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from shared.audience.addresses import normalise
 from shared.audience.circumstances import Circumstances
 from shared.audience.consent import ConsentService
+from shared.audience.consents import ConsentLog
+from shared.audience.drafts import SubscriberDraft, SubscriberPatch
 from shared.audience.fields import Fields, read_fields, size_problems
 from shared.audience.lists import joining, named_lists
 from shared.audience.merging import MergePolicy, joins, merged
 from shared.audience.model import (
-    Attribute,
     ListState,
     Subscriber,
     Suppression,
@@ -44,32 +44,6 @@ from shared.jobs import Job, JobKind, JobQueue, JobStore
 from shared.paging import Page
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriberDraft:
-    """What a caller says of a person, not yet validated."""
-
-    email: str
-    list_ids: tuple[str, ...] = ()
-    attributes: Mapping[str, Attribute] = field(default_factory=dict)
-    tags: tuple[str, ...] = ()
-    locale: str = ""
-    time_zone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriberPatch:
-    """What shall change; None leaves a field as it is.
-
-    Attributes are merged, and one whose value is None is removed. Tags, locale
-    and time zone are replaced.
-    """
-
-    attributes: Mapping[str, Attribute | None] | None = None
-    tags: tuple[str, ...] | None = None
-    locale: str | None = None
-    time_zone: str | None = None
-
-
 class SubscriberService:
     """All that the API does with people. Deleting is left to a job, see `delete`."""
 
@@ -88,6 +62,7 @@ class SubscriberService:
         jobs: JobStore,
         job_queue: JobQueue,
         resource_ids: Ids,
+        log: ConsentLog,
     ) -> None:
         self._subscribers = subscribers
         self._memberships = memberships
@@ -100,25 +75,38 @@ class SubscriberService:
         self._jobs = jobs
         self._job_queue = job_queue
         self._resource_ids = resource_ids
-        self._consent = ConsentService(subscribers, memberships, suppressions, clock)
+        self._consent = ConsentService(subscribers, memberships, suppressions, clock, log)
 
-    def create(self, workspace: str, draft: SubscriberDraft) -> Subscriber:
+    def create(
+        self,
+        workspace: str,
+        draft: SubscriberDraft,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> Subscriber:
         """Adds a person and puts her on the draft's lists; pending, where that is double opt-in.
 
         One who was deleted before starts clean, but her entry on the
-        suppression list is still in force.
+        suppression list is still in force. One who was erased must have agreed
+        anew, see `ConsentService.admit`.
 
         Raises:
             InvalidInput: names every field that is wrong, a list as `lists.<i>`.
             AlreadyExists: there is a person of that address.
-            WrongState: she is being deleted at this moment.
+            WrongState: she is being deleted at this moment, or was erased.
         """
         person, _ = self._read(workspace, draft)
         if self._present(person):
             raise AlreadyExists(_EXISTS)
-        return self._add(person)
+        return self._add(person, circumstances)
 
-    def upsert(self, workspace: str, draft: SubscriberDraft) -> tuple[Subscriber, bool]:
+    def upsert(
+        self,
+        workspace: str,
+        draft: SubscriberDraft,
+        *,
+        circumstances: Circumstances | None = None,
+    ) -> tuple[Subscriber, bool]:
         """Adds a person, or merges the draft into the one there is; True if she is new.
 
         Merging is `MergePolicy.MERGE`: it never puts anybody back on a list
@@ -126,19 +114,22 @@ class SubscriberService:
 
         Raises:
             InvalidInput: as `create`, or the fields together would pass a limit.
-            WrongState: she is being deleted at this moment.
+            WrongState: she is being deleted at this moment, or was erased.
             StaleWrite: others kept changing her; try again.
         """
         new, fields = self._read(workspace, draft)
         present = self._present(new)
         if present is None:
             try:
-                return self._add(new), True
+                return self._add(new, circumstances), True
             except AlreadyExists:
                 present = self._subscribers.get(workspace, new.id)
 
         def merge(person: Subscriber) -> Subscriber:
-            for list_id in joins(person, new.lists):
+            if joined := joins(person, new.lists):
+                states = {one: new.lists[one] for one in joined}
+                self._consent.note_joined(workspace, new.id, states, circumstances)
+            for list_id in joined:
                 self._memberships.add(workspace, list_id, [new.id])
             changed = merged(person, fields, new.lists, MergePolicy.MERGE)
             return self._dated(person, replace(changed, quality=new.quality))
@@ -158,7 +149,7 @@ class SubscriberService:
         if present:
             return present
         try:
-            return self._add(new)
+            return self._add(new, None)
         except AlreadyExists:
             return self._subscribers.get(workspace, new.id)
 
@@ -386,7 +377,10 @@ class SubscriberService:
             raise WrongState("this person is being deleted; try again in a minute")
         return person
 
-    def _add(self, person: Subscriber) -> Subscriber:
+    def _add(self, person: Subscriber, circumstances: Circumstances | None) -> Subscriber:
+        self._consent.admit(person.workspace, person.id, circumstances)
+        if person.lists:
+            self._consent.note_joined(person.workspace, person.id, person.lists, circumstances)
         for list_id in person.lists:
             self._memberships.add(person.workspace, list_id, [person.id])
         self._everywhere.adopt(person.workspace, {person.id: person.address})

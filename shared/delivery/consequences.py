@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from shared.analytics.model import Engagement
 from shared.audience.consent import ConsentService
 from shared.audience.model import SuppressionReason
+from shared.audience.ports import SuppressionStore
 
 
 class Consequences:
@@ -34,6 +37,18 @@ class Consequences:
         self._consent.suppress(
             engagement.ref.workspace, engagement.subscriber, reason, source=_source(engagement)
         )
+
+
+class Erased:
+    """Who has been erased (`ErasedPeople`), as the suppression list says."""
+
+    def __init__(self, suppressions: SuppressionStore) -> None:
+        self._suppressions = suppressions
+
+    def among(self, workspace: str, subscribers: Collection[str]) -> set[str]:
+        """As the port says; who was erased within the last second may lack."""
+        entries = self._suppressions.get_many(workspace, sorted(subscribers), consistent=False)
+        return {one for one, entry in entries.items() if entry.reason is SuppressionReason.ERASURE}
 
 
 def _source(engagement: Engagement) -> str:

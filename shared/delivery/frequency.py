@@ -52,16 +52,18 @@ def take(
 
     They are in the order of `until`, the latest first, and no more than the cap
     counts. Taking the very same place again changes nothing; an older one of
-    the same message, past its `until`, is moved.
+    the same message, past its `until`, is moved. If the cap was lowered, those
+    beyond it are left as they are.
     """
+    held, beyond = tuple(held[: cap.messages]), tuple(held[cap.messages :])
     others = tuple(one for one in held if one.message != place.message)
     earlier = next((one for one in held if one.message == place.message), None)
     if earlier == place:  # the answer to an earlier write was lost
-        return GIVEN, tuple(held)
+        return GIVEN, (*held, *beyond)
     if earlier and earlier.until > now:
-        return Taken(given=False, wait_until=earlier.until), tuple(held)
+        return Taken(given=False, wait_until=earlier.until), (*held, *beyond)
     since = now - timedelta(days=cap.days)
     if sum(one.until > since for one in others) >= cap.messages:
-        return REACHED, tuple(held)
+        return REACHED, (*held, *beyond)
     latest_first = sorted([place, *others], key=lambda one: one.until, reverse=True)
-    return GIVEN, tuple(latest_first[: cap.messages])
+    return GIVEN, (*latest_first[: cap.messages], *beyond)

@@ -18,7 +18,7 @@ from shared.delivery.model import Attempt, ChunkKey
 from shared.delivery.ports import LedgerStore
 from shared.errors import ForgedToken, NotFound
 from shared.events import Event, EventReport
-from shared.ids import MessageIds, MessageRef
+from shared.ids import NOBODY, MessageIds, MessageRef
 
 CACHED_CHUNKS = 128
 """About 40 KB each at 500 recipients, so some 5 MB a container."""
@@ -36,6 +36,8 @@ class IntakeOutcome(StrEnum):
     """Its message id does not carry our MAC."""
     UNKNOWN_MESSAGE = "unknown_message"
     """The id is ours, and the ledger has no such chunk or recipient (any more)."""
+    ERASED = "erased"
+    """The person has been erased; nothing more is kept of her."""
     WRONG_ACCOUNT = "wrong_account"
     """No attempt gave that message to the account that reports on it."""
     MALFORMED = "malformed"
@@ -53,10 +55,15 @@ class _Chunk:
     attempts: tuple[Attempt, ...]
     copies: Mapping[str, str]
     """Of a transactional message: subscriber ids of cc and bcc by their address."""
+    to: str = ""
+    """Its recipient's address, if one of the copies was erased: another address is that one's."""
 
     def subscriber(self, ref: MessageRef, event: Event) -> str:
         """Whom an event is about: the recipient, unless it names one of the copies."""
-        copy = self.copies.get((event.address or "").lower())
+        address = (event.address or "").lower()
+        copy = self.copies.get(address) if address else None
+        if copy is None and address and self.to and address != self.to:
+            return NOBODY
         return copy or self.subscribers[ref.index]
 
     def attempt_by(self, provider: str, index: int) -> Attempt | None:
@@ -133,10 +140,13 @@ class EventIntake:
             return IntakeOutcome.UNKNOWN_MESSAGE
         if attempt is None:
             return IntakeOutcome.WRONG_ACCOUNT
+        subscriber = chunk.subscriber(ref, event)
+        if subscriber == NOBODY:
+            return IntakeOutcome.ERASED
         # The ledger's group and not the event's address: not every event names
         # one, and the sums by group have to agree.
         group, posted_at = attempt.group_of(ref.index), attempt.posted_at_of(ref.index)
-        return Engagement(event, ref, chunk.subscriber(ref, event), group, posted_at)
+        return Engagement(event, ref, subscriber, group, posted_at)
 
     def _cached(self, key: ChunkKey) -> _Chunk | None:
         chunk = self._cache.get(key)
@@ -155,7 +165,8 @@ class EventIntake:
             for kind in ("cc", "bcc")
             for copy in message.get(kind, ())
         }
-        chunk = _Chunk(record.plan.subscribers, record.attempts, copies)
+        to = message["to"]["address"].lower() if NOBODY in copies.values() else ""
+        chunk = _Chunk(record.plan.subscribers, record.attempts, copies, to)
         self._cache[key] = chunk
         self._cache.move_to_end(key)
         if len(self._cache) > self._cached_chunks:

@@ -25,7 +25,7 @@ from shared.delivery.ports import RecipientReader
 from shared.delivery.routing import Candidate
 from shared.delivery.rules import Traits
 from shared.delivery.schedule import ANY_TIME, Schedule
-from shared.ids import UnsubscribeTokens
+from shared.ids import NOBODY, UnsubscribeTokens
 from shared.mail import Attachment, Extras, Load, Mailbox, MessageKind
 
 Document = Mapping[str, Any]
@@ -149,6 +149,8 @@ class Mailings:
         """
         message = plan.message or {}
         workspace = plan.key.workspace
+        if "erased" in message:
+            return _emptied(workspace, message)
         if "file" in message:
             message = {**message, **orjson.loads(self._blobs.get(message["file"]))}
 
@@ -198,8 +200,11 @@ class Mailings:
             return tuple(
                 Mailbox(copy["address"], copy["name"])
                 for copy in message.get(kind, ())
-                if copy["subscriber"] not in stopped
-                or stopped[copy["subscriber"]].reason not in _STOPS_TRANSACTIONAL
+                if copy["subscriber"] != NOBODY
+                and (
+                    copy["subscriber"] not in stopped
+                    or stopped[copy["subscriber"]].reason not in _STOPS_TRANSACTIONAL
+                )
             )
 
         files = zip(message.get("attachments", ()), message.get("files", ()), strict=True)
@@ -249,6 +254,19 @@ class Mailings:
             {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": _ONE_CLICK},
             time_zone=person["time_zone"],
         )
+
+
+def _emptied(workspace: str, message: Mapping[str, Any]) -> Mailing:
+    """A message to somebody who has been erased since: nobody is mailed, and nothing is left."""
+    return Mailing(
+        workspace=workspace,
+        kind=MessageKind.TRANSACTIONAL,
+        sender=Mailbox(**message["sender"]),
+        reply_to=None,
+        tags=(),
+        template=CompiledTemplate(TemplateSource("", text="-")),
+        people=lambda subscribers: [_skipped(ERASED) for _ in subscribers],
+    )
 
 
 _KEPT = 64

@@ -29,6 +29,7 @@ from shared.delivery.states import RecipientState
 from shared.errors import FieldProblem, InvalidInput, StaleWrite, WrongState
 from shared.ids import TRANSACTIONAL_CHUNK, Ids, MessageIds, MessageRef, SubscriberIds
 from shared.mail import Mailbox
+from shared.retention import KeptFor, by_default
 
 MAX_CONTENT_BYTES = 256 * 1024
 """A message's content and data as JSON, without its attachments."""
@@ -37,9 +38,6 @@ MAX_BATCH = 500
 
 INLINE_BYTES = 16 * 1024
 """Content above this, and every attachment, is kept in a file; DynamoDB bills each KB."""
-
-KEPT_FOR = timedelta(days=30)
-"""How long after its time a message's content is kept."""
 
 REPEATS_WITHIN = timedelta(hours=24)
 """How long the same request under the same idempotency key is the same message."""
@@ -78,6 +76,7 @@ class MessageService:
         subscriber_ids: SubscriberIds,
         ids: Ids,
         clock: Clock,
+        kept: KeptFor = by_default,
     ) -> None:
         self._ledger = ledger
         self._queue = queue
@@ -91,6 +90,7 @@ class MessageService:
         self._subscriber_ids = subscriber_ids
         self._ids = ids
         self._clock = clock
+        self._kept = kept
 
     def send(self, workspace: str, request: MessageRequest, *, once: str = "") -> str:
         """Takes a message in and returns its id; it is sent within seconds, or at `send_at`.
@@ -255,7 +255,8 @@ class MessageService:
             key=key,
             subscribers=(self._subscriber_ids.of(workspace, request.to.address),),
             message=message,
-            expires_at=(request.send_at or now) + KEPT_FOR,
+            expires_at=(request.send_at or now)
+            + timedelta(days=self._kept(workspace).message_days),
         )
         return _Prepared(plan, file, request.send_at)
 

@@ -64,7 +64,9 @@ class PlanStep:
         if done:
             self._finish(campaign, at)
         progress = {"chunks": at.chunk, "recipients": at.recipients}
-        return job.advanced(cursor=at.to_cursor(), progress=progress, done=done)
+        # A finished job's cursor would name the last person for 90 days more.
+        cursor = {} if done else at.to_cursor()
+        return job.advanced(cursor=cursor, progress=progress, done=done)
 
     def _begun(self, job: Job, campaign: Campaign, seeds: int) -> _At:
         """Where the cursor says, or the beginning. Raises InvalidInput."""

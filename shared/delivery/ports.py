@@ -141,6 +141,22 @@ class LedgerStore(Protocol):
         """Writes the plan unless there is one for that chunk; returns what is stored now."""
         ...
 
+    def plan(self, key: ChunkKey) -> ChunkPlan | None:
+        """The plan alone, or None if the chunk was never planned; consistent."""
+        ...
+
+    def replace_plan(self, before: ChunkPlan, after: ChunkPlan) -> None:
+        """Writes `after` if `before` is what is stored: for erasures, and for nothing else.
+
+        Raises:
+            StaleWrite: it is not.
+        """
+        ...
+
+    def messages_to(self, workspace: str, subscriber: str) -> Iterator[ChunkKey]:
+        """Transactional messages to a person, by an index that may lag behind by moments."""
+        ...
+
     def record(self, key: ChunkKey) -> ChunkRecord:
         """The chunk from one consistent read. Raises NotFound if it was never planned."""
         ...

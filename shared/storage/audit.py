@@ -8,13 +8,17 @@ from datetime import datetime
 import orjson
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
-from shared.access.model import AuditAction, AuditEntry
+from shared.access.model import AuditAction, AuditEntry, AuditFilter
+from shared.access.ports import EVERYTHING
 from shared.clock import from_iso, to_iso
 from shared.errors import AlreadyExists, InvalidInput
 from shared.paging import BAD_CURSOR, Page, encode_cursor, resume
 from shared.storage.tables import TidepostModel
 
 _MONTHS_PER_PAGE = 12
+_LOOKS_PER_PAGE = 1_000
+"""Entries read for one page, of which a filter may take few or none."""
+
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])-")
 
 
@@ -33,7 +37,7 @@ class AuditItem(TidepostModel):
 class DynamoAuditLog:
     """`AuditLog`. Instants are kept to the millisecond."""
 
-    def append(self, entry: AuditEntry) -> None:
+    def append(self, entry: AuditEntry, *, until: datetime | None = None) -> None:
         """As the port says."""
         at = to_iso(entry.at)
         item = AuditItem(
@@ -43,6 +47,7 @@ class DynamoAuditLog:
             action=entry.action.value,
             target=entry.target,
             details=orjson.dumps(dict(entry.details)).decode(),
+            ttl=until,
         )
         if not item.put(AuditItem.pk.does_not_exist()):
             raise AlreadyExists(f"there is an audit entry {entry.id} already")
@@ -53,29 +58,38 @@ class DynamoAuditLog:
         *,
         oldest: datetime,
         newest: datetime,
+        wanted: AuditFilter = EVERYTHING,
         limit: int,
         cursor: str | None = None,
     ) -> Page[AuditEntry]:
-        """As the port says: one read a month, of at most twelve months a page. Consistent."""
+        """As the port says: at most twelve months and `_LOOKS_PER_PAGE` entries. Consistent."""
         after = resume(cursor)
         if after and not _MONTH.match(after):
             raise InvalidInput(BAD_CURSOR)
         month = min(to_iso(newest)[:7], after[:7] if after else "9999-12")
         last = to_iso(oldest)[:7]
         where = AuditItem.sk < after if after else None
-        found: list[AuditItem] = []
+        found: list[AuditEntry] = []
+        looked_at, before = 0, after or ""
         for _ in range(_MONTHS_PER_PAGE):
             if month < last:
-                return Page(tuple(_read(workspace, item) for item in found))
-            pk, room = _partition(workspace, month), limit + 1 - len(found)
-            found += AuditItem.select(pk, where, ascending=False, limit=room)
-            if len(found) > limit:
-                entries = tuple(_read(workspace, item) for item in found[:limit])
-                return Page(entries, encode_cursor({"after": found[limit - 1].sk}))
+                return Page(tuple(found))
+            pk, room = _partition(workspace, month), _LOOKS_PER_PAGE - looked_at
+            size = min(room, limit + 1) if wanted == EVERYTHING else room
+            items = AuditItem.select(pk, where, ascending=False, limit=room, page_size=size)
+            for item in items:
+                looked_at += 1
+                entry = _read(workspace, item)
+                if wanted.takes(entry):
+                    if len(found) == limit:
+                        return Page(tuple(found), encode_cursor({"after": before}))
+                    found.append(entry)
+                before = item.sk
+                if looked_at == _LOOKS_PER_PAGE:
+                    return Page(tuple(found), encode_cursor({"after": before}))
             month = _before(month)
         # No instant has a day 99: the next page begins with all of that month.
-        entries = tuple(_read(workspace, item) for item in found)
-        return Page(entries, encode_cursor({"after": f"{month}-99"}))
+        return Page(tuple(found), encode_cursor({"after": f"{month}-99"}))
 
 
 def _partition(workspace: str, month: str) -> str:

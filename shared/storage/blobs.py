@@ -19,7 +19,7 @@ _OPERATOR_MUST_ACT = frozenset({"AccessDenied", "403", "NoSuchBucket", "InvalidA
 
 
 class S3Blobs:
-    """`BlobStore` and `LargeFileStore` over one bucket.
+    """`BlobStore`, `LargeFileStore` and `FileKeeper` over one bucket.
 
     The function's role needs `s3:ListBucket` as well: without it S3 answers a
     missing file with AccessDenied, which is taken for a wrong set-up.
@@ -108,6 +108,28 @@ class S3Blobs:
             },
             ExpiresIn=int(valid.total_seconds()),
         )
+
+    def keys(self, prefix: str, *, after: str | None = None, limit: int) -> list[str]:
+        """As the port says; S3 gives at most 1,000 a call."""
+        found: list[str] = []
+        while len(found) < limit:
+            with self._speaking_our_errors(prefix):
+                answer = self._client.list_objects_v2(
+                    Bucket=self._bucket,
+                    Prefix=prefix,
+                    StartAfter=after or "",
+                    MaxKeys=limit - len(found),
+                )
+            found += [entry["Key"] for entry in answer.get("Contents", ())]
+            if not answer.get("IsTruncated"):
+                break
+            after = found[-1]
+        return found
+
+    def delete(self, key: str) -> None:
+        """As the port says."""
+        with self._speaking_our_errors(key):
+            self._client.delete_object(Bucket=self._bucket, Key=key)
 
     @contextmanager
     def _speaking_our_errors(self, key: str) -> Iterator[None]:

@@ -19,10 +19,8 @@ from shared.events import BounceKind, Event, EventType, RejectReason
 from shared.ids import MessageRef
 from shared.mail import MailboxGroup
 from shared.paging import BAD_CURSOR, Page, cut, encode_cursor, resume
+from shared.retention import KeptFor, by_default
 from shared.storage.tables import TidepostModel
-
-KEPT_FOR = timedelta(days=400)
-"""After it happened: a year and a month, so that a season can be compared with the last."""
 
 CHUNKS_PER_PAGE = 50
 """Partitions that one page reads at the most; a page may be short, or empty, and not the last."""
@@ -69,11 +67,22 @@ class EngagementItem(TidepostModel):
 
 
 class DynamoEngagements:
-    """`EngagementStore`. Addresses are not kept."""
+    """`EngagementStore`. Addresses are not kept; an event is, for as long as `kept` says."""
+
+    def __init__(self, kept: KeptFor = by_default) -> None:
+        self._kept = kept
 
     def put_many(self, engagements: Iterable[Engagement]) -> None:
         """As the port says."""
-        EngagementItem.put_many(map(_item, engagements))
+        EngagementItem.put_many(
+            _item(one, self._kept(one.ref.workspace).event_days) for one in engagements
+        )
+
+    def remove(self, engagement: Engagement) -> None:
+        """As the port says."""
+        ref = engagement.ref
+        key = _chunk(ref.workspace, ref.campaign, ref.chunk), place(engagement)
+        EngagementItem(*key).discard()
 
     def of_chunk(self, workspace: str, campaign: str, chunk: int) -> list[Engagement]:
         """As the port says."""
@@ -155,7 +164,7 @@ def _position(after: str | None) -> tuple[int, str]:
     return int(chunk), sk
 
 
-def _item(engagement: Engagement) -> EngagementItem:
+def _item(engagement: Engagement, kept_days: int) -> EngagementItem:
     event, ref = engagement.event, engagement.ref
     moment = _moment(engagement)
     return EngagementItem(
@@ -177,7 +186,7 @@ def _item(engagement: Engagement) -> EngagementItem:
         user_agent=event.user_agent or None,
         ip=event.ip or None,
         machine=event.machine or None,
-        ttl=event.occurred_at + KEPT_FOR,
+        ttl=event.occurred_at + timedelta(days=kept_days),
     )
 
 

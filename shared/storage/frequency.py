@@ -11,6 +11,7 @@ decides, and what it says is written if nobody wrote meanwhile (`n`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import UpdateError
 
 from shared.delivery.frequency import GIVEN, Place, Taken, take
-from shared.delivery.workspace import FrequencyCap
+from shared.delivery.workspace import MAX_CAP_MESSAGES, FrequencyCap
 from shared.errors import DependencyUnavailable
 from shared.mail import MessageKind
 from shared.storage.failures import speaking_our_errors
@@ -114,8 +115,11 @@ class DynamoFrequency:
         return self._decided(workspace, subscriber, cap, refused, decide)
 
     def give_back(self, workspace: str, subscriber: str, cap: FrequencyCap, place: Place) -> None:
-        """As the port says; `ttl` stays, since an item that is kept too long does no harm."""
-        last = cap.messages - 1
+        """As the port says; `ttl` stays, since an item that is kept too long does no harm.
+
+        All that may be there moves up: the cap may have been lowered since.
+        """
+        last = MAX_CAP_MESSAGES - 1
         moved = [f"s{n} = if_not_exists(s{n + 1}, :none)" for n in range(last)]
         refused = FrequencyItem.change_raw(
             _key(workspace, subscriber, cap.kind),
@@ -129,7 +133,8 @@ class DynamoFrequency:
         def decide(held: Sequence[Place]) -> tuple[Taken, tuple[Place, ...]]:
             return GIVEN, tuple(one for one in held if one != place)
 
-        self._decided(workspace, subscriber, cap, refused, decide)
+        every = replace(cap, messages=MAX_CAP_MESSAGES)
+        self._decided(workspace, subscriber, every, refused, decide)
 
     def forget(self, workspace: str, subscriber: str) -> None:
         """As the port says."""

@@ -19,11 +19,12 @@ from typing import Any
 import orjson
 from pynamodb.attributes import Attribute, BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.constants import BINARY, STRING
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from shared.clock import Clock, SystemClock, from_iso, to_iso
 from shared.delivery.model import Attempt, ChunkKey, ChunkOutcome, ChunkPlan, ChunkRecord
 from shared.errors import NotFound, StaleWrite
-from shared.ids import SUBSCRIBER, TRANSACTIONAL_CHUNK, to_bytes
+from shared.ids import NOBODY, SUBSCRIBER, TRANSACTIONAL_CHUNK, to_bytes
 from shared.storage.tables import TidepostModel
 
 _KEPT_FOR = timedelta(days=60)
@@ -58,12 +59,27 @@ class _Squeezed(Attribute[bytes]):
         return zlib.decompress(value[1:]) if value[0] else value[1:]
 
 
+class ByPerson(GlobalSecondaryIndex["PlanItem"]):  # type: ignore[no-untyped-call]  # PynamoDB's
+    """Transactional messages by whom they are to; no other item has `person`."""
+
+    class Meta:
+        """Names the index."""
+
+        index_name = "by_person"
+        projection = KeysOnlyProjection()
+
+    person = UnicodeAttribute(hash_key=True)
+    pk = UnicodeAttribute(range_key=True)
+
+
 class PlanItem(TidepostModel):
-    """**P**: whom the chunk is for; twelve bytes each."""
+    """**P**: whom the chunk is for; twelve bytes each. `person` is of a message's recipient."""
 
     TABLE = "ledger"
 
     v = NumberAttribute(default=1)
+    person = UnicodeAttribute(null=True)
+    by_person = ByPerson()
     ids = BinaryAttribute(legacy_encoding=False, attr_name="i")
     resume = _Json(attr_name="r")
     message = _Json(attr_name="m", null=True)
@@ -118,20 +134,35 @@ class DynamoLedger:
 
     def put_plan(self, plan: ChunkPlan) -> ChunkPlan:
         """As the port says."""
-        item = PlanItem(
-            _partition(plan.key),
-            f"{_prefix(plan.key)}P",
-            ids=b"".join(map(to_bytes, plan.subscribers)),
-            resume=dict(plan.resume),
-            message=None if plan.message is None else dict(plan.message),
-            ttl=plan.expires_at,
-        )
+        item = _plan_item(plan)
         if item.put(PlanItem.pk.does_not_exist()):
             return plan
         stored = PlanItem.find(item.pk, item.sk)
         if stored is None:
             raise NotFound("chunk", f"{plan.key.campaign}/{plan.key.chunk}")
         return _plan(plan.key, stored)
+
+    def plan(self, key: ChunkKey) -> ChunkPlan | None:
+        """As the port says."""
+        item = PlanItem.find(_partition(key), f"{_prefix(key)}P")
+        return _plan(key, item) if item else None
+
+    def replace_plan(self, before: ChunkPlan, after: ChunkPlan) -> None:
+        """As the port says."""
+        known = _plan_item(before)
+        unchanged = PlanItem.ids == known.ids
+        if known.message is not None:
+            unchanged &= PlanItem.message == known.message
+        if not _plan_item(after).put(unchanged):
+            raise StaleWrite(
+                f"somebody else changed the plan of chunk {before.key.chunk} of"
+                f" {before.key.campaign} first: read it again, then decide"
+            )
+
+    def messages_to(self, workspace: str, subscriber: str) -> Iterator[ChunkKey]:
+        """As the port says."""
+        for item in PlanItem.select(f"ws#{workspace}#{subscriber}", index="by_person"):
+            yield ChunkKey(workspace, item.pk.split("#")[2], int(item.sk.split("#")[1]))
 
     def record(self, key: ChunkKey) -> ChunkRecord:
         """As the port says: one query for plan and attempts, one read of the outcome.
@@ -230,6 +261,19 @@ def _partition(key: ChunkKey) -> str:
 
 def _prefix(key: ChunkKey) -> str:
     return f"C#{key.chunk:010d}#"
+
+
+def _plan_item(plan: ChunkPlan) -> PlanItem:
+    to_somebody = plan.message is not None and plan.subscribers[0] != NOBODY
+    return PlanItem(
+        _partition(plan.key),
+        f"{_prefix(plan.key)}P",
+        ids=b"".join(map(to_bytes, plan.subscribers)),
+        resume=dict(plan.resume),
+        message=None if plan.message is None else dict(plan.message),
+        person=f"ws#{plan.key.workspace}#{plan.subscribers[0]}" if to_somebody else None,
+        ttl=plan.expires_at,
+    )
 
 
 def _plan(key: ChunkKey, item: PlanItem) -> ChunkPlan:

@@ -13,8 +13,9 @@ from datetime import timedelta
 from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
 from shared.clock import Clock, SystemClock
-from shared.engagement import KEPT_DAYS, EngagementState, KeptState
+from shared.engagement import EngagementState, KeptState
 from shared.errors import StaleWrite
+from shared.retention import KeptFor, by_default
 from shared.storage.shards import key_of, keys_of, partition
 from shared.storage.tables import VersionedModel
 
@@ -34,8 +35,9 @@ class StateItem(VersionedModel):
 class DynamoPersonStates:
     """`PersonStateStore`, and `EngagementReader` for segments."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, kept: KeptFor = by_default) -> None:
         self._clock = clock or SystemClock()
+        self._kept = kept
 
     def load(self, workspace: str, subscribers: Sequence[str]) -> dict[str, KeptState]:
         """As the port says."""
@@ -49,7 +51,7 @@ class DynamoPersonStates:
 
     def save(self, workspace: str, states: Mapping[str, KeptState]) -> set[str]:
         """As the port says. BatchWriteItem knows no condition, so each is a call of its own."""
-        expires = self._clock.now() + timedelta(days=KEPT_DAYS)
+        expires = self._clock.now() + timedelta(days=self._kept(workspace).engagement_days)
 
         def write(pair: tuple[str, KeptState]) -> bool:
             subscriber, kept = pair

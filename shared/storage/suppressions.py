@@ -38,9 +38,12 @@ class DynamoSuppressions:
         item = SuppressionItem.find(*key) if key else None
         return _read(workspace, item) if item else None
 
-    def get_many(self, workspace: str, ids: Sequence[str]) -> dict[str, Suppression]:
+    def get_many(
+        self, workspace: str, ids: Sequence[str], *, consistent: bool = True
+    ) -> dict[str, Suppression]:
         """As the port says."""
-        items = SuppressionItem.find_many(keys_of(workspace, ids))
+        found = SuppressionItem.find_many_raw(keys_of(workspace, ids), consistent=consistent)
+        items = [SuppressionItem.from_raw_data(dict(raw)) for raw in found]
         return {item.sk: _read(workspace, item) for item in items}
 
     def put(self, suppression: Suppression) -> None:

@@ -14,6 +14,7 @@ from shared.events import BounceKind, Event, EventType, RejectReason
 from shared.ids import CAMPAIGN, SUBSCRIBER, WORKSPACE, MessageRef, to_text
 from shared.mail import MailboxGroup
 from shared.paging import encode_cursor
+from shared.retention import Retention
 from shared.storage.counters import DynamoCounters
 from shared.storage.engagements import (
     CHUNKS_PER_PAGE,
@@ -282,3 +283,19 @@ def test_a_heartbeat_only_moves_forward(counters: CounterStore) -> None:
         "ses": NOW,
         "sendgrid": NOW + timedelta(seconds=5),
     }
+
+
+def test_an_event_is_removed_and_removing_it_again_is_fine(engagements: EngagementStore) -> None:
+    one, other = engagement(), engagement(seconds=1)
+    engagements.put_many([one, other])
+    engagements.remove(one)
+    engagements.remove(one)
+    assert engagements.of_chunk(WS, CMP, 0) == [other]
+    assert engagements.page_of_subscriber(WS, ANN, limit=9).items == (other,)
+
+
+@pytest.mark.usefixtures("dynamo")
+def test_an_event_is_kept_as_long_as_its_workspace_has_set() -> None:
+    DynamoEngagements(lambda _: Retention(event_days=30)).put_many([engagement()])
+    [item] = EngagementItem.select(f"ws#{WS}#{CMP}#0000000000")
+    assert item.ttl == (NOW + timedelta(days=30)).replace(microsecond=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -92,3 +93,15 @@ def test_settings_are_kept_under_a_version(settings: AudienceSettingsStore) -> N
     assert settings.save("ws_x", replace(saved, role=QualityAction.FLAG)).version == 2
     with pytest.raises(StaleWrite):
         settings.save("ws_x", saved)
+
+
+def test_files_are_listed_by_prefix_and_removed(files: LargeFileStore) -> None:
+    keeper: Any = files  # both are a `FileKeeper` too
+    for key in ("ws_a/x/1", "ws_a/x/2", "ws_a/x/3", "ws_a/y", "ws_b/x/1"):
+        files.put(key, b"1", content_type=CSV)
+    assert keeper.keys("ws_a/x/", limit=2) == ["ws_a/x/1", "ws_a/x/2"]
+    assert keeper.keys("ws_a/x/", after="ws_a/x/2", limit=2) == ["ws_a/x/3"]
+    assert keeper.keys("ws_c/", limit=2) == []
+    keeper.delete("ws_a/x/1")
+    keeper.delete("ws_a/x/1")
+    assert keeper.keys("ws_a/", limit=9) == ["ws_a/x/2", "ws_a/x/3", "ws_a/y"]

@@ -20,7 +20,7 @@ from shared.delivery.ports import CampaignStore, DueStore, LedgerStore
 from shared.delivery.schedule import QuietHours, Schedule
 from shared.delivery.states import CampaignState
 from shared.errors import AlreadyExists, InvalidInput, NotFound, StaleWrite
-from shared.ids import CAMPAIGN, SUBSCRIBER, TRANSACTIONAL_CHUNK, WORKSPACE, to_text
+from shared.ids import CAMPAIGN, NOBODY, SUBSCRIBER, TRANSACTIONAL_CHUNK, WORKSPACE, to_text
 from shared.mail import Mailbox
 from shared.storage.campaigns import CampaignItem, DynamoCampaigns
 from shared.storage.due import DynamoDue
@@ -429,3 +429,35 @@ def test_an_outcome_remembers_until_when_it_waits(ledger: LedgerStore) -> None:
     waiting = ledger.save_outcome(replace(outcome(), not_before=NOW))
     ledger.put_plan(ChunkPlan(waiting.key, (to_text(SUBSCRIBER, bytes(12)),)))
     assert ledger.record(waiting.key).outcome == waiting
+
+
+def test_a_plan_is_read_alone_and_replaced_if_nobody_was_first(ledger: LedgerStore) -> None:
+    key = ChunkKey(WS, campaign_id(1), 3)
+    assert ledger.plan(key) is None
+    ann, bob = (to_text(SUBSCRIBER, letter * 12) for letter in (b"a", b"b"))
+    plan = ledger.put_plan(ChunkPlan(key, (ann, bob), {"shard": 1, "after": bob}))
+    assert ledger.plan(key) == plan
+    after = replace(plan, subscribers=(NOBODY, bob))
+    ledger.replace_plan(plan, after)
+    assert ledger.plan(key) == after
+    with pytest.raises(StaleWrite):
+        ledger.replace_plan(plan, plan)
+
+
+def test_messages_are_found_by_whom_they_are_to_until_they_are_emptied(
+    ledger: LedgerStore,
+) -> None:
+    ann, bob = (to_text(SUBSCRIBER, letter * 12) for letter in (b"a", b"b"))
+    key = ChunkKey(WS, campaign_id(7), TRANSACTIONAL_CHUNK)
+    message = {"to": {"address": "ann@example.com", "name": ""}, "at": "x", "sender": {}}
+    plan = ledger.put_plan(ChunkPlan(key, (ann,), message=message))
+    ledger.put_plan(ChunkPlan(ChunkKey(WS, campaign_id(8), 0), (ann, bob)))
+    assert list(ledger.messages_to(WS, ann)) == [key]
+    assert list(ledger.messages_to(WS, bob)) == []
+    assert list(ledger.messages_to(OTHER, ann)) == []
+    with pytest.raises(StaleWrite):
+        ledger.replace_plan(replace(plan, message={}), plan)
+    emptied = replace(plan, subscribers=(NOBODY,), message={"erased": True})
+    ledger.replace_plan(plan, emptied)
+    assert ledger.plan(key) == emptied
+    assert list(ledger.messages_to(WS, ann)) == []

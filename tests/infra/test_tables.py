@@ -9,6 +9,8 @@ NAMES = {
     "subscribers",
     "memberships",
     "suppressions",
+    "consents",
+    "erasures",
     "signups",
     "campaigns",
     "ledger",
@@ -75,5 +77,6 @@ def test_the_indexes_are_those_that_the_stores_query(tables: dict[str, Json]) ->
     assert indexes == {
         ("api-keys", "by_workspace"): ("workspace", "id", "ALL"),
         ("campaigns", "active"): ("active", "sk", "KEYS_ONLY"),
+        ("ledger", "by_person"): ("person", "pk", "KEYS_ONLY"),
         ("engagements", "by_subscriber"): ("person", "moment", "ALL"),
     }

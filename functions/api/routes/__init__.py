@@ -10,7 +10,9 @@ from functions.api.routes.keys import keys
 from functions.api.routes.lists import lists
 from functions.api.routes.messages import messages
 from functions.api.routes.page_settings import page_settings
+from functions.api.routes.privacy import erasures, person
 from functions.api.routes.recipients import recipients
+from functions.api.routes.retention import retention
 from functions.api.routes.routing import routing
 from functions.api.routes.segments import segments
 from functions.api.routes.sender_domains import sender_domains
@@ -25,6 +27,8 @@ from functions.api.routes.templates import templates
 
 NOUNS = (
     subscribers,
+    person,
+    erasures,
     imports,
     exports,
     suppressions,
@@ -44,6 +48,7 @@ NOUNS = (
     settings,
     audience_settings,
     page_settings,
+    retention,
     keys,
     audit,
     health,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import AwareDatetime, Field
 
 from functions.api.endpoints import Endpoints
 from functions.api.schema import Answer, Cursor, Instant, Limit, PageAnswer
 from functions.api.visit import CurrentCall
-from shared.access.model import AuditAction, AuditEntry, Scope
+from shared.access.model import AuditAction, AuditEntry, AuditFilter, Scope
 
 audit = Endpoints("audit", "/v1/audit")
 
@@ -42,11 +43,22 @@ class AuditPage(PageAnswer[AuditAnswer]):
 
 
 @audit.get("", scope=Scope.ADMIN)
-def list_audit(call: CurrentCall, limit: Limit = 50, cursor: Cursor = None) -> AuditPage:
+def list_audit(
+    call: CurrentCall,
+    *,
+    by: Annotated[str | None, Query(description="Only what this key did: `api:<key id>`")] = None,
+    action: Annotated[AuditAction | None, Query(description="Only this")] = None,
+    target: Annotated[str | None, Query(description="Only what was done to this id")] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Not before this instant")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Not after this instant")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> AuditPage:
     """List who did what, newest first.
 
-    Entries are never changed or removed. A page may hold fewer than `limit` and not be the last:
-    go on while there is a cursor.
+    Entries are never changed or removed. A page may hold fewer than `limit`, or nothing, and not be
+    the last: go on while there is a cursor.
     """
-    page = call.services.audit.page(call.workspace, limit=limit, cursor=cursor)
+    wanted = AuditFilter(by, action, target, since, until)
+    page = call.services.audit.page(call.workspace, wanted=wanted, limit=limit, cursor=cursor)
     return AuditPage(items=[AuditAnswer.of(entry) for entry in page.items], cursor=page.cursor)

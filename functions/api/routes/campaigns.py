@@ -200,7 +200,9 @@ class CampaignPage(PageAnswer[CampaignAnswer]):
 @campaigns.post("", scope=Scope.CAMPAIGNS_WRITE, status=HTTPStatus.CREATED)
 def create_campaign(body: CampaignBody, call: CurrentCall) -> CampaignAnswer:
     """Create a campaign as a draft; nothing is sent before it is launched."""
-    return CampaignAnswer.of(call.services.campaigns.create(call.workspace, body.draft()))
+    made = call.services.campaigns.create(call.workspace, body.draft())
+    call.record(AuditAction.CAMPAIGN_CREATE, made.id)
+    return CampaignAnswer.of(made)
 
 
 @campaigns.get("", scope=Scope.CAMPAIGNS_READ)
@@ -221,6 +223,7 @@ def update_campaign(campaign_id: str, body: CampaignChanges, call: CurrentCall) 
     """Change a campaign while it is a draft."""
     present = call.services.campaigns.get(call.workspace, campaign_id)
     changed = call.services.campaigns.update(call.workspace, campaign_id, body.draft(present))
+    call.record(AuditAction.CAMPAIGN_CHANGE, campaign_id)
     return CampaignAnswer.of(changed)
 
 

@@ -59,7 +59,8 @@ class ExportAnswer(Answer):
     people: int = Field(description="Read so far")
     error: str = Field(description="Why it failed, if it did")
     download: str | None = Field(
-        description="Where to get the file; each such link holds for 15 minutes, the file 30 days"
+        description="Where to get the file; each such link holds for 15 minutes, the file 30 days, "
+        "but for when somebody is erased: then null, export again"
     )
     created_at: Instant
 

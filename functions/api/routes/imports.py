@@ -13,6 +13,7 @@ from functions.api.endpoints import Endpoints
 from functions.api.schema import Answer, Body, Cursor, Instant, Limit, PageAnswer
 from functions.api.visit import CurrentCall
 from shared.access.model import AuditAction, Scope
+from shared.audience.consents import MAX_TEXT
 from shared.audience.import_jobs import MAX_UPLOAD_BYTES
 from shared.audience.importers.pinpoint_segments import translate
 from shared.audience.importing import ImportOptions, ImportService
@@ -100,8 +101,15 @@ class UploadBody(Body):
     list_names: dict[str, str] = Field(
         default_factory=dict, description="For listmonk: name or number of a list there to one here"
     )
+    basis: Annotated[str, Field(max_length=MAX_TEXT)] = Field(
+        default="",
+        description="How these people came to agree; kept as the import's consent record",
+    )
+    text_version: Annotated[str, Field(max_length=MAX_TEXT)] = Field(
+        default="", description="Names the words that they agreed to"
+    )
 
-    def options(self) -> ImportOptions:
+    def options(self, actor: str) -> ImportOptions:
         """As the domain has it."""
         return ImportOptions(
             FileFormat(self.content_type),
@@ -111,6 +119,9 @@ class UploadBody(Body):
             self.dry_run,
             self.mapping,
             self.list_names,
+            self.basis,
+            self.text_version,
+            actor,
         )
 
 
@@ -163,6 +174,7 @@ class RejectionPage(PageAnswer[RejectionAnswer]):
 @imports.post("", scope=Scope.SUBSCRIBERS_WRITE, status=HTTPStatus.ACCEPTED, upload=True)
 def start_import(
     call: CurrentCall,
+    *,
     lists: Annotated[
         str, Query(description="Ids of lists to subscribe everybody to, separated by commas")
     ] = "",
@@ -173,6 +185,12 @@ def start_import(
         Product, Query(alias="format", description="Whose columns they are")
     ] = Product.PLAIN,
     dry_run: Annotated[bool, Query(description="Report what would be, and change nobody")] = False,
+    basis: Annotated[
+        str, Query(max_length=MAX_TEXT, description="How these people came to agree; kept for good")
+    ] = "",
+    text_version: Annotated[
+        str, Query(max_length=MAX_TEXT, description="Names the words that they agreed to")
+    ] = "",
 ) -> ImportAnswer:
     """Import subscribers from CSV, JSON or NDJSON.
 
@@ -188,6 +206,9 @@ def start_import(
         [list_id for list_id in (part.strip() for part in lists.split(",")) if list_id],
         policy,
         dry_run,
+        basis=basis,
+        text_version=text_version,
+        actor=call.source,
     )
     job = call.services.imports.start(call.workspace, options, body=call.body)
     call.record(AuditAction.SUBSCRIBER_IMPORT, job.id, dry_run=dry_run)
@@ -201,7 +222,8 @@ def open_upload(body: UploadBody, call: CurrentCall) -> UploadAnswer:
     Post the form with your file (up to 1 GiB, gzip or not) to `url` within 15 minutes, then call
     `POST /v1/subscribers/imports/{import_id}/start`.
     """
-    opened = call.services.imports.open(call.workspace, body.options())
+    opened = call.services.imports.open(call.workspace, body.options(call.source))
+    call.record(AuditAction.SUBSCRIBER_IMPORT, opened.job.id, opened=True)
     return UploadAnswer(
         id=opened.job.id,
         state=opened.job.state,

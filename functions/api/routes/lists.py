@@ -21,7 +21,7 @@ from functions.api.schema import (
     PageAnswer,
 )
 from functions.api.visit import Call, CurrentCall
-from shared.access.model import Scope
+from shared.access.model import AuditAction, Scope
 from shared.audience.lists import Unchanged
 from shared.audience.model import DoubleOptIn, MailingList
 
@@ -133,6 +133,7 @@ def create_list(body: ListBody, call: CurrentCall) -> ListAnswer:
     made = call.services.lists.create(
         call.workspace, body.name, body.description, public=body.public, double_opt_in=opt_in
     )
+    call.record(AuditAction.LIST_CREATE, made.id)
     return _answer(call, made)
 
 
@@ -166,6 +167,7 @@ def update_list(list_id: str, body: ListChanges, call: CurrentCall) -> ListAnswe
         public=body.public,
         double_opt_in=opt_in,
     )
+    call.record(AuditAction.LIST_CHANGE, list_id)
     return _answer(call, changed)
 
 
@@ -176,6 +178,7 @@ def delete_list(list_id: str, call: CurrentCall) -> None:
     Its members stay subscribers of the workspace. Campaigns can no longer be launched to it.
     """
     call.services.lists.delete(call.workspace, list_id)
+    call.record(AuditAction.LIST_DELETE, list_id)
 
 
 def _answer(call: Call, mailing_list: MailingList) -> ListAnswer:

@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 from functions.api.endpoints import Endpoints
 from functions.api.schema import Answer, Body, Instant, MailboxBody
 from functions.api.visit import CurrentCall
-from shared.access.model import Scope
+from shared.access.model import AuditAction, Scope
 from shared.delivery.composing import MessageRequest, OnDoubt
 from shared.delivery.messages import MAX_BATCH
 from shared.errors import InvalidInput
@@ -176,3 +176,4 @@ def cancel_message(message_id: str, call: CurrentCall) -> None:
     The answer is 409 if it went, or is being sent at this moment.
     """
     call.services.messages.cancel(call.workspace, message_id)
+    call.record(AuditAction.MESSAGE_CANCEL, message_id)

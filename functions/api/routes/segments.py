@@ -12,7 +12,7 @@ from functions.api.endpoints import Endpoints
 from functions.api.routes.snapshots import SnapshotAnswer
 from functions.api.schema import Answer, Body, Cursor, Instant, Limit, Name, PageAnswer
 from functions.api.visit import CurrentCall
-from shared.access.model import Scope
+from shared.access.model import AuditAction, Scope
 from shared.audience.segments.counting import Count
 from shared.audience.segments.model import Segment
 
@@ -118,6 +118,7 @@ def create_segment(body: SegmentBody, call: CurrentCall) -> SegmentAnswer:
     whenever the segment is used.
     """
     made = call.services.segments.create(call.workspace, body.name, body.rule, body.description)
+    call.record(AuditAction.SEGMENT_CREATE, made.id)
     return SegmentAnswer.of(made)
 
 
@@ -153,6 +154,7 @@ def update_segment(segment_id: str, body: SegmentChanges, call: CurrentCall) -> 
     changed = call.services.segments.update(
         call.workspace, segment_id, name=body.name, rule=body.rule, description=body.description
     )
+    call.record(AuditAction.SEGMENT_CHANGE, segment_id)
     return SegmentAnswer.of(changed)
 
 
@@ -163,6 +165,7 @@ def delete_segment(segment_id: str, call: CurrentCall) -> None:
     Nobody in it is deleted, and its snapshots stay. It is a 409 if another segment's rule names it.
     """
     call.services.segments.delete(call.workspace, segment_id)
+    call.record(AuditAction.SEGMENT_DELETE, segment_id)
 
 
 @segments.post("/<segment_id>/snapshot", scope=Scope.SUBSCRIBERS_WRITE, status=HTTPStatus.ACCEPTED)
@@ -172,4 +175,6 @@ def take_snapshot(segment_id: str, call: CurrentCall) -> SnapshotAnswer:
     They are found in the background; the snapshot can be used once its state is `done`, and is
     kept for 90 days.
     """
-    return SnapshotAnswer.of(*call.services.snapshots.take(call.workspace, segment_id))
+    snapshot, job = call.services.snapshots.take(call.workspace, segment_id)
+    call.record(AuditAction.SNAPSHOT_TAKE, snapshot.id, segment=segment_id)
+    return SnapshotAnswer.of(snapshot, job)

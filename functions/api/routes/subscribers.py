@@ -11,11 +11,12 @@ from pydantic.config import JsonDict
 
 from functions.api.endpoints import Endpoints
 from functions.api.routes.events import EventPage
+from functions.api.routes.privacy import ConsentBody, circumstances
 from functions.api.schema import Answer, Body, Cursor, Instant, Limit, PageAnswer
 from functions.api.visit import Call, CurrentCall
 from shared.access.model import AuditAction, Scope
+from shared.audience.drafts import SubscriberDraft, SubscriberPatch
 from shared.audience.model import Attribute, ListState, Subscriber, SuppressionReason
-from shared.audience.service import SubscriberDraft, SubscriberPatch
 from shared.errors import FieldProblem, InvalidInput, NotFound
 
 subscribers = Endpoints("subscribers", "/v1/subscribers")
@@ -49,6 +50,9 @@ class SubscriberBody(Body):
     tags: list[str] = Field(default_factory=list)
     locale: str = Field(default="", examples=["pt-BR"])
     time_zone: str = Field(default="", examples=["Europe/Berlin"])
+    consent: ConsentBody | None = Field(
+        default=None, description="How she came to agree; with `text_version` also after an erasure"
+    )
 
     def draft(self) -> SubscriberDraft:
         """As the domain has it."""
@@ -78,6 +82,7 @@ class SubscriberChanges(Body):
         "double opt-in; until she confirms, all stays as it is",
         examples=[{"lst_06f2m1v5q0g4k8s2c7d0": "unsubscribed"}],
     )
+    consent: ConsentBody | None = Field(default=None, description="How the change of lists came")
 
     def patch(self) -> SubscriberPatch:
         """As the domain has it; lists are consent and changed apart."""
@@ -95,6 +100,7 @@ class AddressBody(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"email": "ada@new.example"}]})
 
     email: Annotated[str, Field(max_length=320)]
+    consent: ConsentBody | None = Field(default=None, description="How she told you")
 
 
 class SubscriberAnswer(Answer):
@@ -146,9 +152,13 @@ class DeletionAnswer(Answer):
 def create_subscriber(body: SubscriberBody, call: CurrentCall) -> SubscriberAnswer:
     """Add a subscriber.
 
-    The id depends on the workspace and the address alone. 409 if there is one of that address.
+    The id depends on the workspace and the address alone. 409 if there is one of that address, or
+    if it was erased and `consent` does not name the text she has agreed to since.
     """
-    person = call.services.subscribers.create(call.workspace, body.draft())
+    person = call.services.subscribers.create(
+        call.workspace, body.draft(), circumstances=circumstances(body.consent, call)
+    )
+    call.record(AuditAction.SUBSCRIBER_CREATE, person.id)
     call.services.opt_in.ask_pending(person, body.lists)
     return SubscriberAnswer.of(person)
 
@@ -161,7 +171,11 @@ def upsert_subscriber(body: SubscriberBody, call: CurrentCall) -> SubscriberAnsw
     that she has left. Who is pending is asked again, if the last mail is 10 minutes old, and at
     most five times a day.
     """
-    person, _ = call.services.subscribers.upsert(call.workspace, body.draft())
+    person, new = call.services.subscribers.upsert(
+        call.workspace, body.draft(), circumstances=circumstances(body.consent, call)
+    )
+    action = AuditAction.SUBSCRIBER_CREATE if new else AuditAction.SUBSCRIBER_CHANGE
+    call.record(action, person.id)
     call.services.opt_in.ask_pending(person, body.lists)
     return SubscriberAnswer.of(person)
 
@@ -209,24 +223,20 @@ def update_subscriber(
     """
     service = call.services.subscribers
     _check_lists(call, body.lists)
+    told = circumstances(body.consent, call)
     changed = service.update(call.workspace, subscriber_id, body.patch())
     for list_id, state in body.lists.items():
         if state is ListState.SUBSCRIBED:
-            changed = service.subscribe(
-                call.workspace, subscriber_id, list_id, circumstances=call.circumstances
-            )
+            changed = service.subscribe(call.workspace, subscriber_id, list_id, circumstances=told)
         elif state is ListState.PENDING:
             changed = call.services.opt_in.ask(
-                call.workspace, subscriber_id, list_id, circumstances=call.circumstances
+                call.workspace, subscriber_id, list_id, circumstances=told
             )
         else:
             changed = service.unsubscribe(
-                call.workspace,
-                subscriber_id,
-                list_id,
-                source=call.source,
-                circumstances=call.circumstances,
+                call.workspace, subscriber_id, list_id, source=call.source, circumstances=told
             )
+    call.record(AuditAction.SUBSCRIBER_CHANGE, changed.id)
     return SubscriberAnswer.of(changed)
 
 
@@ -238,7 +248,12 @@ def change_address(subscriber_id: str, body: AddressBody, call: CurrentCall) -> 
     to it, and events from before are listed for both. An unsubscription or complaint goes along, a
     hard bounce stays with the old address. 409 if somebody has the new address.
     """
-    person = call.services.address_changes.change(call.workspace, subscriber_id, body.email)
+    person = call.services.address_changes.change(
+        call.workspace,
+        subscriber_id,
+        body.email,
+        circumstances=circumstances(body.consent, call),
+    )
     call.record(AuditAction.SUBSCRIBER_READDRESS, subscriber_id, new=person.id)
     return SubscriberAnswer.of(person)
 

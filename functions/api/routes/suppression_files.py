@@ -131,6 +131,7 @@ def open_suppression_import(body: SuppressionUploadBody, call: CurrentCall) -> U
     """
     wanted = SuppressionFile(FileFormat(body.content_type), body.reason, body.mapping, body.dry_run)
     opened = call.services.suppression_imports.open(call.workspace, wanted)
+    call.record(AuditAction.SUPPRESSION_IMPORT, opened.job.id, opened=True)
     return UploadAnswer(
         id=opened.job.id,
         state=opened.job.state,

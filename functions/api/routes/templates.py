@@ -12,7 +12,7 @@ from pydantic.config import JsonDict
 from functions.api.endpoints import Endpoints
 from functions.api.schema import Answer, Body, Cursor, Instant, Limit, Name, PageAnswer
 from functions.api.visit import CurrentCall
-from shared.access.model import Scope
+from shared.access.model import AuditAction, Scope
 from shared.content.model import Template, TemplateSource
 
 templates = Endpoints("templates", "/v1/templates")
@@ -95,6 +95,7 @@ def create_template(body: TemplateBody, call: CurrentCall) -> TemplateAnswer:
     ever is refused with the part and the line.
     """
     created = call.services.templates.create(call.workspace, body.name, body.source())
+    call.record(AuditAction.TEMPLATE_CREATE, created.id)
     return TemplateAnswer.of(created)
 
 
@@ -122,6 +123,7 @@ def revise_template(template_id: str, body: TemplateBody, call: CurrentCall) -> 
     Campaigns that were launched keep the version they were launched with.
     """
     revised = call.services.templates.revise(call.workspace, template_id, body.name, body.source())
+    call.record(AuditAction.TEMPLATE_REVISE, template_id, version=revised.version)
     return TemplateAnswer.of(revised)
 
 
@@ -132,6 +134,7 @@ def delete_template(template_id: str, call: CurrentCall) -> None:
     Campaigns that were launched with it go on.
     """
     call.services.templates.delete(call.workspace, template_id)
+    call.record(AuditAction.TEMPLATE_DELETE, template_id)
 
 
 @templates.post("/<template_id>/preview", scope=Scope.CAMPAIGNS_READ, once=False)

@@ -38,16 +38,19 @@ class EverywhereList:
         self._suppressions = suppressions
         self._ids = ids
 
-    def adopt(self, workspace: str, people: Mapping[str, str]) -> None:
+    def adopt(self, workspace: str, people: Mapping[str, str]) -> bool:
         """Suppresses in this workspace whom a provider has on its list; `people`: id to address.
 
-        To be called before the person is written. Costs half a read unit a person.
+        To be called before the person is written. Costs half a read unit a
+        person. Says whether there was anybody to suppress.
         """
         by_hash = {self._ids.of(EVERYWHERE, address): one for one, address in people.items()}
-        for known in self._known.get_many(list(by_hash)).values():
+        found = self._known.get_many(list(by_hash))
+        for known in found.values():
             one = by_hash[known.id]
             entry = Suppression(workspace, one, known.reason, known.at, known.source, people[one])
             self._suppressions.put(entry)
+        return bool(found)
 
     def find(self, address: str) -> KnownAddress | None:
         """What is known of an address."""

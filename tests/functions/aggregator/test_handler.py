@@ -11,10 +11,11 @@ from aws_lambda_powertools import Metrics
 from functions.aggregator.handler import apply
 from functions.aggregator.wiring import Services
 from shared.analytics.aggregating import Aggregator
+from shared.analytics.late_events import LateEvents
 from shared.analytics.person_state import PersonStates
 from shared.audience.consent import ConsentService
-from shared.audience.model import SuppressionReason
-from shared.delivery.consequences import Consequences
+from shared.audience.model import Suppression, SuppressionReason
+from shared.delivery.consequences import Consequences, Erased
 from shared.delivery.monitoring import HealthMonitor
 from shared.engagement import day_of
 from shared.errors import DependencyUnavailable
@@ -90,14 +91,20 @@ class Desk:
         self.counters = fakes.FakeCounters()
         self.suppressions = fakes.FakeSuppressions()
         self.states = fakes.FakePersonStates()
+        self.engagements = fakes.FakeEngagements()
         self.log = Log()
         consent = ConsentService(
-            fakes.FakeSubscribers(), fakes.FakeMemberships(), self.suppressions, self.clock
+            fakes.FakeSubscribers(),
+            fakes.FakeMemberships(),
+            self.suppressions,
+            self.clock,
+            fakes.FakeConsents(),
         )
         self.health = fakes.FakeHealth()
         monitor = HealthMonitor(self.health, self.clock, random.Random(1))  # noqa: S311  # jitter
         self.services = Services(
             Aggregator(self.counters, Consequences(consent), monitor),
+            LateEvents(self.engagements, Erased(self.suppressions)),
             PersonStates(self.states, self.clock),
             engagement_of,
             self.log.logger,
@@ -200,3 +207,16 @@ def test_no_line_holds_what_came_from_a_person(capsys: pytest.CaptureFixture[str
     assert desk.log.lines[0]["new"] == 2
     for private in ("@", "203.0.113.9", "AQAAAAAtokenlike", "Mozilla", "shop.example"):
         assert private not in everything
+
+
+def test_a_late_event_of_an_erased_person_is_counted_and_not_kept() -> None:
+    desk = Desk()
+    late = engagement_of(record(1, "opened")["dynamodb"]["NewImage"])
+    desk.engagements.put_many([late])
+    entry = Suppression(WS, PERSON, SuppressionReason.ERASURE, desk.clock.now(), "api:key_a")
+    desk.suppressions.put(entry)
+    apply(desk.services, {"Records": [record(1, "opened"), record(2, "complained")]})
+    assert desk.engagements.by_key == {}
+    assert desk.states.states == {}
+    assert desk.counted()["ses|gmail|opened"] == 1
+    assert desk.suppressions.get(WS, PERSON) == entry

@@ -12,7 +12,7 @@ import pytest
 from tests.functions.api.world import World
 
 DOCS = Path(__file__).parents[3] / "docs"
-GUIDES = ("audience.md", "from-pinpoint.md", "suppressions.md")
+GUIDES = ("audience.md", "from-pinpoint.md", "privacy.md", "suppressions.md")
 _CALL = re.compile(
     r"""(?:call|-H [^\n]*?)(?: -X (\w+))? "\$API(/[^"]+)" -d '(\{.*?\})'""", re.DOTALL
 )
@@ -35,6 +35,7 @@ def test_the_guides_show_every_call() -> None:
         *("/subscribers", "/subscribers/$ID", "/subscribers/$ID/address", "/settings/audience"),
         *("/addresses/check", "/subscribers/imports/uploads", "/subscribers/exports", "/lists"),
         *("/segments/preview", "/suppressions", "/suppressions/imports", "/suppressions/exports"),
+        *("/segments/preview", "/erasures", "/settings/retention"),
     }
 
 

@@ -34,8 +34,8 @@ def test_addresses_are_added_found_and_recorded(world: World) -> None:
     body = {"emails": ["Ann@example.com"], "subscribers": [IDS.of(world.workspace, "b@b.example")]}
     assert world.call("POST", PATH, body).json == {"added": 2, "unchanged": 0}
     assert world.call("POST", PATH, body).json == {"added": 0, "unchanged": 2}
-    assert audited(world) == ["suppression.add"]
-    entry = world.call("GET", "/v1/audit").json["items"][0]
+    assert audited(world) == ["subscriber.create", "suppression.add"]
+    entry = world.call("GET", "/v1/audit").json["items"][-1]
     assert ANN not in str(entry)
     assert person["id"] in entry["details"]["subscribers"]
 
@@ -160,7 +160,7 @@ def test_a_file_is_imported(world: World) -> None:
     world.blobs.put(opened.json["fields"]["key"], b"Mail\nx@y.example\n", content_type="text/csv")
     started = world.call("POST", f"{path}/start")
     assert (started.status, started.json["state"]) == (202, "queued")
-    assert audited(world) == ["suppression.import"]
+    assert audited(world) == ["suppression.import"] * 2  # opened, and started
     job = world.jobs.get(world.workspace, opened.json["id"])
     progress = {**job.progress, "rows": 1, "rejected": 1, "reasons": {"email: is empty": 1}}
     files = ImportFiles(world.blobs, job)

@@ -24,6 +24,8 @@ from shared.access.senders import SenderBinding
 from shared.access.workspaces import WorkspaceService
 from shared.audience.address_check import AddressService
 from shared.audience.consent import ConsentService
+from shared.audience.consents import Consents
+from shared.audience.erasure import ErasureService
 from shared.audience.exporting import ExportService
 from shared.audience.importing import ImportService
 from shared.audience.lists import ListService
@@ -48,6 +50,7 @@ from shared.delivery.campaigns import CampaignService
 from shared.delivery.explaining import Routes, RoutingService
 from shared.delivery.messages import MessageService
 from shared.delivery.monitoring import HealthMonitor
+from shared.delivery.personal_data import PersonalData
 from shared.delivery.rates import Limits
 from shared.delivery.recipients import RecipientListing
 from shared.delivery.retrying import RetryService
@@ -59,6 +62,7 @@ from shared.delivery.switches import SwitchService
 from shared.delivery.tokens import Tokens
 from shared.ids import Ids, MessageIds, SubscriberIds
 from shared.mail import Capacity
+from shared.retention import CachedRetention, RetentionService
 from tests.fakes import (
     FakeApiKeys,
     FakeAudienceSettings,
@@ -67,9 +71,11 @@ from tests.fakes import (
     FakeCampaigns,
     FakeChunkQueue,
     FakeClock,
+    FakeConsents,
     FakeCounters,
     FakeDue,
     FakeEngagements,
+    FakeErasures,
     FakeHealth,
     FakeJobQueue,
     FakeJobs,
@@ -81,6 +87,7 @@ from tests.fakes import (
     FakePageSettings,
     FakePersonStates,
     FakeRates,
+    FakeRetention,
     FakeSegments,
     FakeSenderDomains,
     FakeSettings,
@@ -165,6 +172,10 @@ class World:
         self.person_states = FakePersonStates()
         self.suppressions = FakeSuppressions()
         self.known = FakeKnownAddresses()
+        self.consents = FakeConsents()
+        self.erasures = FakeErasures()
+        self.retention = FakeRetention()
+        self.audit_log = FakeAuditLog()
         self.audience_settings = FakeAudienceSettings()
         self.page_settings = FakePageSettings()
         self.mx = FakeMx()
@@ -276,6 +287,7 @@ class World:
             walk=walk,
             clock=self.clock,
         )
+        kept = CachedRetention(self.retention, self.clock).of
         domains = SenderDomainService(self.domains, self.txt, ids, self.clock, seeded_bytes(3))
         people = SubscriberService(
             subscribers=self.subscribers,
@@ -290,6 +302,7 @@ class World:
             jobs=self.jobs,
             job_queue=self.job_queue,
             resource_ids=ids,
+            log=self.consents,
         )
         messages = MessageService(
             ledger=ledger,
@@ -304,12 +317,15 @@ class World:
             subscriber_ids=subscriber_ids,
             ids=ids,
             clock=self.clock,
+            kept=kept,
         )
-        consent = ConsentService(self.subscribers, self.memberships, self.suppressions, self.clock)
+        consent = ConsentService(
+            self.subscribers, self.memberships, self.suppressions, self.clock, self.consents
+        )
         return Services(
             stage="test",
             clock=self.clock,
-            audit=AuditTrail(FakeAuditLog(), ids, self.clock),
+            audit=AuditTrail(self.audit_log, ids, self.clock, kept),
             keys=ApiKeyService(self.api_keys, ids, self.clock, seeded_bytes(4)),
             domains=domains,
             subscribers=people,
@@ -323,13 +339,38 @@ class World:
                 everywhere=everywhere,
                 ids=subscriber_ids,
                 clock=self.clock,
+                log=self.consents,
+            ),
+            consents=Consents(self.consents),
+            personal_data=PersonalData(
+                consents=Consents(self.consents),
+                suppressions=self.suppressions,
+                engagement=self.person_states,
+                snapshots=self.snapshots,
+                members=self.memberships,
+                engagements=self.engagements,
+                ledger=ledger,
+                message_ids=message_ids,
+                blobs=self.blobs,
+                clock=self.clock,
+                random_bytes=seeded_bytes(7),
+            ),
+            erasures=ErasureService(
+                journal=self.erasures,
+                subscribers=self.subscribers,
+                consent=consent,
+                suppressions=self.suppressions,
+                everywhere=everywhere,
+                ids=subscriber_ids,
+                jobs=self.jobs,
+                job_queue=self.job_queue,
+                resource_ids=ids,
+                clock=self.clock,
             ),
             suppressions=SuppressionService(
                 suppressions=self.suppressions,
                 subscribers=self.subscribers,
-                consent=ConsentService(
-                    self.subscribers, self.memberships, self.suppressions, self.clock
-                ),
+                consent=consent,
                 everywhere=everywhere,
                 jobs=self.jobs,
                 job_queue=self.job_queue,
@@ -424,6 +465,7 @@ class World:
             hand_settler=HandSettler(ledger, message_ids),
             settings=SettingsService(self.settings),
             switches=SwitchService(self.switches, self.clock),
+            retention=RetentionService(self.retention),
             routing=RoutingService(self._routes, subscriber_ids, self.clock),
             messages=messages,
             engagements=self.engagements,

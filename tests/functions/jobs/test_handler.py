@@ -15,6 +15,8 @@ from functions.jobs.wiring import Services
 from shared.access.audit import AuditTrail
 from shared.access.keys import ApiKeyService
 from shared.access.workspaces import OperatorCommands, WorkspaceService
+from shared.audience.erasure import Erasure
+from shared.audience.reapplying import Reapplying
 from shared.audience.suppressions.syncing import SyncService
 from shared.delivery.breaker import Breaker, BreakerState
 from shared.delivery.health import Health
@@ -55,6 +57,7 @@ class Office:
         ids = Ids(self.clock, fakes.seeded_bytes())
         self.api_keys = fakes.FakeApiKeys()
         self.switches = fakes.FakeSwitches()
+        self.erasures = fakes.FakeErasures()
         self.health = fakes.FakeHealth()
         steps = {JobKind.PLAN_CAMPAIGN: Step(self.clock, then or three_steps)}
         self.services = Services(
@@ -66,6 +69,7 @@ class Office:
             ),
             SwitchService(self.switches, self.clock),
             SyncService(self.jobs, self.queue, ids, self.clock),
+            Reapplying(self.erasures, self.jobs, self.queue, ids, self.clock),
             HealthMonitor(self.health, self.clock, random.Random(1)),  # noqa: S311  # jitter
             job_of,
             self.clock,
@@ -200,3 +204,33 @@ def test_a_kill_switch_needs_a_reason_and_a_plain_word(event: dict[str, object])
     with pytest.raises(InvalidInput):
         command(office.services, {"command": "kill_switch", **event})
     assert not office.switches.switches
+
+
+def test_erasures_are_started_again_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.audience.reapplying.MOST_AT_ONCE", 2)
+    office = Office()
+    for number in range(3):
+        at = office.clock.now() - timedelta(days=number)
+        office.erasures.append(Erasure(f"ws_{number}", (f"sub_{number}",), at, "api:key_a"))
+    asked = {"command": "reapply_erasures", "since": "2026-11-22T08:00:00Z"}
+    assert command(office.services, asked) == {"started": 2, "next": 2}
+    assert command(office.services, {**asked, "skip": 2}) == {"started": 1, "next": None}
+    begun = [office.jobs.get(one.workspace, one.job) for one in office.queue.messages]
+    assert [job.params["subscribers"] for job in begun] == [["sub_2"], ["sub_1"], ["sub_0"]]
+    assert {job.kind for job in begun} == {JobKind.ERASE_SUBSCRIBER}
+
+
+@pytest.mark.parametrize("since", ["", "yesterday", "2026-11-22T08:00:00", "2099-01-01T00:00:00Z"])
+def test_erasures_since_no_such_instant_are_refused(since: str) -> None:
+    with pytest.raises(InvalidInput, match="since"):
+        command(Office().services, {"command": "reapply_erasures", "since": since})
+
+
+def test_a_job_that_has_to_wait_is_run_again_later() -> None:
+    def wait(job: Job) -> Job:
+        return job.advanced(cursor={"waited": 1}, progress={}, pause_s=300)
+
+    office = Office(wait)
+    run(office.services, sqs_event(body(), queue="jobs"), Context(300))
+    assert office.queue.messages == [fakes.QueuedJob(WS, "job_a", 300)]
+    assert office.jobs.get(WS, "job_a").cursor == {"waited": 1}

@@ -30,6 +30,7 @@ from tests.fakes import (
     FakeAttempts,
     FakeAudienceSettings,
     FakeClock,
+    FakeConsents,
     FakeJobQueue,
     FakeJobs,
     FakeKnownAddresses,
@@ -94,6 +95,7 @@ class World:
         self.subscribers, self.memberships = FakeSubscribers(), FakeMemberships()
         self.suppressions, self.lists = FakeSuppressions(), FakeLists()
         self.settings, self.pages = FakeAudienceSettings(), FakePageSettings()
+        self.consents = FakeConsents()
         self.asked, self.attempts, self.mailer = FakeAsked(), FakeAttempts(), FakeMailer()
         self.ids = SubscriberIds(b"key")
         self.ann = self.ids.of(self.ws, ADDRESS)
@@ -172,7 +174,9 @@ class World:
     def _services(self, ids: Ids) -> Public:
         languages = read_languages()
         keys = LinkKeys(KEYS, "k2")
-        consent = ConsentService(self.subscribers, self.memberships, self.suppressions, self.clock)
+        consent = ConsentService(
+            self.subscribers, self.memberships, self.suppressions, self.clock, self.consents
+        )
         preferences = PreferenceService(
             subscribers=self.subscribers,
             lists=self.lists,
@@ -193,6 +197,7 @@ class World:
             jobs=FakeJobs(),
             job_queue=FakeJobQueue(),
             resource_ids=ids,
+            log=self.consents,
         )
         opt_in = OptInService(
             people=people,

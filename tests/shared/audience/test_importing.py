@@ -26,6 +26,9 @@ def test_starting_keeps_the_file_and_queues_a_job() -> None:
         "dry_run": False,
         "mapping": {},
         "list_names": {},
+        "basis": "",
+        "text_version": "",
+        "actor": "",
     }
     assert job.progress["rows"] == 2
     assert job.progress["percent"] == 0

@@ -4,10 +4,10 @@ from hypothesis import strategies as st
 
 from shared.audience.address_check import AddressService
 from shared.audience.domains import WELL_KNOWN, meant, one_edit_apart
+from shared.audience.drafts import SubscriberDraft
 from shared.audience.quality import AddressQuality, is_disposable
 from shared.audience.segments.compiling import any_of
 from shared.audience.segments.rules import check_rule
-from shared.audience.service import SubscriberDraft
 from shared.audience.settings import AudienceSettings, QualityAction
 from shared.errors import InvalidInput
 from tests.fakes import FakeAudienceSettings, FakeMx

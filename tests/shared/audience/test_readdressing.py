@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
+from shared.audience.drafts import SubscriberDraft
 from shared.audience.model import ListState, Subscriber, SuppressionReason
-from shared.audience.service import SubscriberDraft
 from shared.audience.settings import AudienceSettings, QualityAction
 from shared.engagement import Deed, EngagementState, Fact, KeptState, day_of
 from shared.errors import AlreadyExists, InvalidInput, NotFound, StaleWrite, WrongState

@@ -1,7 +1,7 @@
 import pytest
 
+from shared.audience.drafts import SubscriberDraft, SubscriberPatch
 from shared.audience.model import ListState, Subscriber, Suppression, SuppressionReason
-from shared.audience.service import SubscriberDraft, SubscriberPatch
 from shared.errors import AlreadyExists, InvalidInput, NotFound, StaleWrite, WrongState
 from tests.shared.audience.world import World
 

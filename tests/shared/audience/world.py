@@ -8,6 +8,7 @@ from typing import Any
 from shared.audience.addresses import normalise
 from shared.audience.consent import ConsentService
 from shared.audience.deleting import DeleteSubscriberStep
+from shared.audience.drafts import SubscriberDraft
 from shared.audience.export_rows import ExportFormat
 from shared.audience.export_step import ExportStep
 from shared.audience.exporting import ExportOptions, ExportService
@@ -22,7 +23,7 @@ from shared.audience.rows import FileFormat, Product
 from shared.audience.segments.audiences import Audiences
 from shared.audience.segments.model import Source
 from shared.audience.segments.walking import AudienceWalk
-from shared.audience.service import SubscriberDraft, SubscriberService
+from shared.audience.service import SubscriberService
 from shared.audience.suppressions.everywhere import EverywhereList
 from shared.ids import Ids, SubscriberIds
 from shared.jobs import Job, JobState
@@ -30,6 +31,7 @@ from tests.fakes import (
     FakeAudienceSettings,
     FakeBlobs,
     FakeClock,
+    FakeConsents,
     FakeJobQueue,
     FakeJobs,
     FakeKnownAddresses,
@@ -53,6 +55,7 @@ class World:
         self.subscribers = FakeSubscribers()
         self.memberships = FakeMemberships()
         self.suppressions = FakeSuppressions()
+        self.consents = FakeConsents()
         self.engagement = FakePersonStates()
         self.list_store = FakeLists()
         self.settings = FakeAudienceSettings()
@@ -66,7 +69,7 @@ class World:
         self.ws = self.resource_ids.new("ws")
         self.lists = ListService(self.list_store, self.resource_ids, self.clock)
         self.consent = ConsentService(
-            self.subscribers, self.memberships, self.suppressions, self.clock
+            self.subscribers, self.memberships, self.suppressions, self.clock, self.consents
         )
         self.known = FakeKnownAddresses()
         self.everywhere = EverywhereList(self.known, self.suppressions, self.ids)
@@ -83,6 +86,7 @@ class World:
             jobs=self.jobs,
             job_queue=self.queue,
             resource_ids=self.resource_ids,
+            log=self.consents,
         )
         self.imports = ImportService(
             blobs=self.blobs,
@@ -105,6 +109,7 @@ class World:
             mail_domains=MailDomains(self.mx, ONE_BY_ONE),
             ids=self.ids,
             clock=self.clock,
+            log=self.consents,
             people_per_step=people_per_step,
             rows_per_step=rows_per_step,
         )
@@ -140,6 +145,7 @@ class World:
             everywhere=self.everywhere,
             ids=self.ids,
             clock=self.clock,
+            log=self.consents,
         )
         self.delete_step = DeleteSubscriberStep(self.subscribers, self.memberships, self.engagement)
 

@@ -38,7 +38,13 @@ class Registry:
             lists = {NEWS: ListState.SUBSCRIBED}
             self.subscribers.put(Subscriber(ANN, WS, "ann@example.com", NOW, NOW, lists))
         self.consequences = Consequences(
-            ConsentService(self.subscribers, self.memberships, self.suppressions, fakes.FakeClock())
+            ConsentService(
+                self.subscribers,
+                self.memberships,
+                self.suppressions,
+                fakes.FakeClock(),
+                fakes.FakeConsents(),
+            )
         )
 
 

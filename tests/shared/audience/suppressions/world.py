@@ -51,7 +51,7 @@ class World(People):
         self.sendgrid, self.ses = FakeProviderSuppressions(), FakeProviderSuppressions()
         self.pauses: list[float] = []
         self.consent = ConsentService(
-            self.subscribers, self.memberships, self.suppressions, self.clock
+            self.subscribers, self.memberships, self.suppressions, self.clock, self.consents
         )
         entering = Entering(self.subscribers, self.suppressions, self.consent)
         self.learning = Learning(
