@@ -96,7 +96,7 @@ DENIED = [
     ("dispatcher", secret("subscriber-id-key")),
     ("public", item("get_item", "campaigns")),
     ("public", batch_delete("subscribers")),
-    ("public", secret("message-id-key")),
+    ("public", secret("providers/sendgrid")),
     ("public", MAIL),
     ("api", item("delete_item", "subscribers")),
     ("api", batch_delete("subscribers")),
