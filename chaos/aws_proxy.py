@@ -93,6 +93,8 @@ class AwsProxy:
             connection.endheaders(body)
             answer = connection.getresponse()
             kept = [(n, v) for n, v in answer.getheaders() if n.lower() not in _HOP]
+            if method == "HEAD":  # the length of what a GET would give
+                kept.append(("Content-Length", answer.getheader("Content-Length", "0")))
             return answer.status, kept, answer.read()
         finally:
             connection.close()
@@ -186,7 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if self.command != "HEAD":
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
