@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
+from shared.audience.export_jobs import folder, target
 from shared.audience.export_rows import ExportFormat, Rendering, line_of
-from shared.audience.exporting import folder, target
 from shared.audience.joining import join_step
 from shared.audience.model import ListState, Subscriber
 from shared.audience.ports import LargeFileStore, SubscriberStore

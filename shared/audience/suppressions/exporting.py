@@ -7,25 +7,22 @@ by id. Of an erasure there is none any more, and the row has the id alone.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import orjson
 
 from shared.audience.cells import csv_lines, neutral
+from shared.audience.export_jobs import FileExports, check_raw, folder, target
 from shared.audience.export_rows import ExportFormat
-from shared.audience.exporting import LINK_VALID, ending, folder, target
 from shared.audience.joining import join_step
 from shared.audience.model import Suppression, SuppressionReason
 from shared.audience.ports import LargeFileStore, SubscriberStore, SuppressionStore
-from shared.clock import Clock, to_iso
-from shared.errors import FieldProblem, InvalidInput, NotFound
-from shared.ids import JOB, Ids
-from shared.jobs import Job, JobKind, JobQueue, JobState, JobStore
+from shared.clock import to_iso
+from shared.jobs import Job, JobKind
 
 ENTRIES_PER_STEP = 2000
 COLUMNS = ("email", "reason", "at", "source", "id")
-_KEY_BYTES = 16
 _CONTENT_TYPES = {ExportFormat.CSV: "text/csv", ExportFormat.JSONL: "application/x-ndjson"}
 
 
@@ -39,61 +36,18 @@ class SuppressionExport:
     raw: bool = False
 
 
-class SuppressionExports:
-    """Starts exports and hands out what they made."""
+class SuppressionExports(FileExports):
+    """Starts exports of suppressions and hands out what they made."""
 
-    def __init__(
-        self,
-        *,
-        blobs: LargeFileStore,
-        jobs: JobStore,
-        job_queue: JobQueue,
-        resource_ids: Ids,
-        clock: Clock,
-        random_bytes: Callable[[int], bytes],
-    ) -> None:
-        self._blobs = blobs
-        self._jobs = jobs
-        self._job_queue = job_queue
-        self._resource_ids = resource_ids
-        self._clock = clock
-        self._random_bytes = random_bytes
+    kind = JobKind.EXPORT_SUPPRESSIONS
+    name = "suppressions"
+    counted = "entries"
 
     def start(self, workspace: str, wanted: SuppressionExport) -> Job:
         """Queues an export. Raises InvalidInput if `raw` is asked for what is no CSV."""
-        if wanted.raw and wanted.file_format is not ExportFormat.CSV:
-            raise InvalidInput(FieldProblem("raw", "is for CSV; JSON lines are always raw"))
-        job = Job(
-            id=self._resource_ids.new(JOB),
-            workspace=workspace,
-            kind=JobKind.EXPORT_SUPPRESSIONS,
-            created_at=self._clock.now(),
-            params={
-                "format": wanted.file_format.value,
-                "reason": wanted.reason.value if wanted.reason else "",
-                "packed": wanted.packed,
-                "raw": wanted.raw,
-                "random": self._random_bytes(_KEY_BYTES).hex(),
-            },
-            progress={"entries": 0},
-        )
-        self._jobs.create(job)
-        self._job_queue.enqueue(workspace, job.id)
-        return job
-
-    def get(self, workspace: str, job_id: str) -> Job:
-        """The export's job. Raises NotFound for other jobs too."""
-        job = self._jobs.get(workspace, job_id)
-        if job.kind is not JobKind.EXPORT_SUPPRESSIONS:
-            raise NotFound("export", job_id)
-        return job
-
-    def link(self, job: Job) -> str:
-        """Where the file can be downloaded for 15 minutes; empty until it is done."""
-        if job.state is not JobState.DONE:
-            return ""
-        name = f"suppressions-{job.id}{ending(job)}"
-        return self._blobs.download_link(target(job), name=name, valid=LINK_VALID)
+        check_raw(wanted.file_format, raw=wanted.raw)
+        params = {"raw": wanted.raw, "reason": wanted.reason.value if wanted.reason else ""}
+        return self._queue(workspace, wanted.file_format, params, packed=wanted.packed)
 
 
 class SuppressionExportStep:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.audience.exporting import target
+from shared.audience.export_jobs import target
 from shared.jobs import JobKind, JobState
 from tests.functions.api.world import World
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from shared.access.model import Scope
-from shared.audience.exporting import target
+from shared.audience.export_jobs import target
 from shared.audience.import_files import ImportFiles
 from shared.audience.model import Suppression, SuppressionReason
 from shared.audience.suppressions.ports import EVERYWHERE, KnownAddress
@@ -197,6 +197,8 @@ def test_the_list_is_exported(world: World) -> None:
     assert answer["entries"] == 3
     assert answer["download"].endswith(f"?as=suppressions-{job.id}.jsonl.gz&seconds=900")
     assert audited(world) == ["suppression.export"]
+    world.blobs.delete(target(job))  # as an erasure does
+    assert world.call("GET", f"{PATH}/exports/{job.id}").json["download"] in {"", None}
     bad = {"format": "jsonl", "raw": True}
     assert world.call("POST", f"{PATH}/exports", bad).fields == ["raw"]
 

@@ -12,8 +12,9 @@ import pytest
 from functions.jobs.handler import handler
 from functions.jobs.wiring import services
 from shared.access.keys import ApiKeyService
+from shared.audience.export_jobs import target
 from shared.audience.export_rows import ExportFormat
-from shared.audience.exporting import ExportOptions, ExportService, target
+from shared.audience.exporting import ExportOptions, ExportService
 from shared.audience.importing import ImportOptions, ImportService
 from shared.audience.model import ListState, MailingList, Subscriber
 from shared.audience.rows import FileFormat
