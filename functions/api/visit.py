@@ -12,7 +12,6 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from functions.api.endpoints import Endpoint
 from functions.api.services import Services
 from shared.access.model import ApiKey, AuditAction
-from shared.audience.circumstances import Circumstances
 
 CONTEXT_KEY = "visit"
 
@@ -56,11 +55,6 @@ class Call:
     def source(self) -> str:
         """Who did it, for records."""
         return f"api:{self.key.id}"
-
-    @property
-    def circumstances(self) -> Circumstances:
-        """Of a change of consent that the caller makes for a person."""
-        return Circumstances("api", ip=None, user_agent=None, text_version=None, actor=self.source)
 
     def record(self, action: AuditAction, target: str, **details: Any) -> None:
         """Writes on the audit log what the caller has just done to `target`, an id.
