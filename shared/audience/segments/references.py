@@ -122,6 +122,23 @@ def asks_for_engagement(rule: Mapping[str, Any]) -> bool:
     return any("engagement" in one for one in conditions(rule))
 
 
+def supposing(rule: Rule, *, happened: bool) -> Rule:
+    """The rule in full with each engagement taken for one that speaks for it, or against it.
+
+    So what is asked of engagement is no longer in it: with `happened`, the rule
+    is true of everybody whom it may be true of, and else of those alone whom it
+    is true of whatever they did.
+    """
+    if "not" in rule:
+        return {"not": supposing(rule["not"], happened=not happened)}
+    for kind in ("all", "any"):
+        if kind in rule:
+            return {kind: [supposing(part, happened=happened) for part in rule[kind]]}
+    if "engagement" in rule:
+        return {"all": []} if happened else {"any": []}
+    return rule
+
+
 def lists_in(rule: Rule, at: str) -> Iterator[tuple[str, str]]:
     """The ids of the lists that a rule itself names, each behind the pointer to it."""
     for kind in ("all", "any"):
