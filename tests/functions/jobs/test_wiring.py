@@ -12,6 +12,7 @@ import pytest
 from functions.jobs.handler import handler
 from functions.jobs.wiring import services
 from shared.access.keys import ApiKeyService
+from shared.audience.consents import ConsentChange
 from shared.audience.export_jobs import target
 from shared.audience.export_rows import ExportFormat
 from shared.audience.exporting import ExportOptions, ExportService
@@ -28,6 +29,7 @@ from shared.audience.segments.model import (
     SourceKind,
 )
 from shared.audience.segments.walking import AudienceWalk
+from shared.audience.unconfirmed import Waiting
 from shared.clock import SystemClock, to_iso
 from shared.delivery.model import Campaign, ChunkKey, ChunkPlan
 from shared.delivery.outcomes import Change, changed, fresh
@@ -41,6 +43,7 @@ from shared.storage.api_keys import DynamoApiKeys
 from shared.storage.audience_settings import DynamoAudienceSettings
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
+from shared.storage.consents import DynamoConsents
 from shared.storage.due import DynamoDue
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
@@ -49,6 +52,7 @@ from shared.storage.memberships import DynamoMemberships
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsJobQueue, chunk_key_of
 from shared.storage.segments import DynamoSegments, DynamoSnapshots
+from shared.storage.signups import DynamoWaiting
 from shared.storage.subscribers import DynamoSubscribers
 from tests.fakes import FakeClock, seeded_bytes
 from tests.functions.running import PREFIX, SECRET, Context, Deployment, deployed, sqs_event
@@ -198,6 +202,28 @@ def test_a_person_is_deleted() -> None:
     with pytest.raises(NotFound):
         DynamoSubscribers().get(WS, ann)
     assert DynamoMemberships().page(WS, NEWS, limit=1).items == ()
+
+
+def test_the_daily_rule_drops_who_never_confirmed(deployment: Deployment) -> None:
+    ann = SubscriberIds(b"key").of(WS, "ann@example.com")
+    pending = {NEWS: ListState.PENDING}
+    DynamoSubscribers().put(Subscriber(ann, WS, "ann@example.com", NOW, NOW, pending))
+    DynamoMemberships().add(WS, NEWS, [ann])
+    DynamoWaiting().note(Waiting(WS, ann, NEWS, SystemClock().now() - timedelta(days=1)))
+
+    answer = handler({"command": "drop_unconfirmed"}, Context(300))
+    assert answer is not None
+    handler(sqs_event(*deployment.receive("jobs"), queue="jobs"), Context(300))
+
+    job = DynamoJobs().get("deployment", answer["job"])
+    assert (job.state, job.progress) == (
+        JobState.DONE,
+        {"looked_at": 1, "dropped": 1, "removed": 1},
+    )
+    with pytest.raises(NotFound):
+        DynamoSubscribers().get(WS, ann)
+    assert DynamoMemberships().page(WS, NEWS, limit=1).items == ()
+    assert [record.change for _, record in DynamoConsents().of(WS, ann)] == [ConsentChange.LAPSED]
 
 
 def people_with_engagement(count: int) -> list[str]:

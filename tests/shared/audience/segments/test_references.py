@@ -113,7 +113,8 @@ def test_whether_a_rule_asks_for_engagement() -> None:
 def test_a_rule_with_engagement_taken_for_whatever_speaks_for_it_or_against_it() -> None:
     clicked: dict[str, Any] = {"engagement": "clicked"}
     rule = {"all": [A, {"any": [TAG, clicked]}, {"not": {"all": [B, clicked]}}]}
-    true, false = {"all": []}, {"any": []}
+    true: dict[str, Any] = {"all": []}
+    false: dict[str, Any] = {"any": []}
     assert supposing(rule, happened=True) == {
         "all": [A, {"any": [TAG, true]}, {"not": {"all": [B, false]}}]
     }
