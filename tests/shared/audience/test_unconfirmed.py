@@ -60,8 +60,7 @@ class Town(World):
             kept=lambda _: Retention(erased_consent_days=90),
         )
 
-    @property
-    def person(self) -> Subscriber | None:
+    def found(self) -> Subscriber | None:
         return self.subscribers.people.get((self.ws, self.bob))
 
     @property
@@ -74,10 +73,10 @@ def test_who_never_confirms_is_removed_and_her_proof_names_no_device() -> None:
     town.sign_up()
     town.clock.advance(days=30, seconds=-1)
     assert town.drop() == {"looked_at": 1, "dropped": 0, "removed": 0}
-    assert town.person
+    assert town.found() is not None
     town.clock.advance(seconds=1)
     assert town.drop() == {"looked_at": 1, "dropped": 1, "removed": 1}
-    assert town.person is None
+    assert town.found() is None
     assert town.bob not in town.memberships.lists[town.ws, town.news]
     asked, lapsed = town.records
     assert (asked.change, lapsed.change) == (ConsentChange.PENDING, ConsentChange.LAPSED)
@@ -105,8 +104,9 @@ def test_asked_again_she_has_as_long_again() -> None:
     town.confirm()
     town.clock.advance(days=1)
     assert town.drop() == {"looked_at": 1, "dropped": 0, "removed": 0}
-    assert town.person
-    assert town.person.lists == {town.news: ListState.SUBSCRIBED}
+    person = town.found()
+    assert person is not None
+    assert person.lists == {town.news: ListState.SUBSCRIBED}
     assert town.bob in town.memberships.lists[town.ws, town.news]
     assert town.waiting.notes == {}
 
@@ -124,12 +124,14 @@ def test_asked_again_she_has_as_long_again() -> None:
 def test_of_whom_more_is_known_leaves_the_list_alone(known: dict[str, Any]) -> None:
     town = Town()
     town.sign_up()
-    assert town.person
-    town.subscribers.put(replace(town.person, **known))
+    person = town.found()
+    assert person is not None
+    town.subscribers.put(replace(person, **known))
     town.clock.advance(days=30)
     assert town.drop() == {"looked_at": 1, "dropped": 1, "removed": 0}
-    assert town.person
-    assert town.person.lists == {}
+    person = town.found()
+    assert person is not None
+    assert person.lists == {}
     assert town.bob not in town.memberships.lists[town.ws, town.news]
     assert town.records[-1].change is ConsentChange.LAPSED
 
@@ -149,8 +151,9 @@ def test_who_has_left_is_not_forgotten_to_have_left() -> None:
     town.services.consent.unsubscribe(town.ws, town.bob, town.news, source="link")
     town.clock.advance(days=30)
     assert town.drop() == {"looked_at": 1, "dropped": 0, "removed": 0}
-    assert town.person
-    assert town.person.lists == {town.news: ListState.UNSUBSCRIBED}
+    person = town.found()
+    assert person is not None
+    assert person.lists == {town.news: ListState.UNSUBSCRIBED}
 
 
 def test_who_is_gone_already_keeps_her_proof() -> None:
@@ -180,7 +183,7 @@ def test_what_was_cut_short_is_ended_by_the_next_run() -> None:
     assert town.records[0].circumstances.ip
     town.clock.advance(days=1)
     town.drop()
-    assert town.person is None
+    assert town.found() is None
     assert town.records[0].circumstances.ip is None
     assert town.waiting.notes == {}
 

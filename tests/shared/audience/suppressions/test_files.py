@@ -154,6 +154,13 @@ def test_a_file_without_the_columns_is_refused(content: str, options: dict[str, 
         world.import_file(content, **options)
 
 
+def test_json_lines_without_what_is_mapped_are_refused() -> None:
+    world = World()
+    options: dict[str, object] = {"file_format": FileFormat.NDJSON, "mapping": {"mail": "email"}}
+    with pytest.raises(InvalidInput, match="has nothing at 'mail' in its first 2 rows"):
+        world.import_file('{"email": "a@b.example"}\n{}\n', **options)
+
+
 def filled() -> World:
     world = World()
     ann = world.add("ann@example.com")
