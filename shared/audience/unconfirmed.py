@@ -27,7 +27,7 @@ from shared.ids import JOB, Ids
 from shared.jobs import Job, JobKind, JobQueue, JobStore
 from shared.retention import KeptFor
 
-NOTES_PER_STEP = 200
+NOTES_PER_STEP = 500
 
 EVERYWHERE = "deployment"
 """Whose job it is: one goes through the notes of all workspaces."""
@@ -130,16 +130,25 @@ class DropStep:
         return job.advanced(cursor={"shard": shard + 1}, progress=progress, done=done)
 
     def _drop(self, waiting: Waiting, now: datetime) -> tuple[bool, bool]:
-        """Takes her off the list, and removes her if that was all; which of both was done."""
+        """Takes her off the list, and removes her if that was all; which of both was done.
+
+        Only of whom nothing is newer than that she was dropped: who was erased
+        or deleted, or has come back since, is not for this job.
+        """
         workspace = waiting.workspace
         present = present_id(self._subscribers, workspace, waiting.subscriber)
         try:
             dropped = self._leave(workspace, present, waiting.list_id, now)
         except NotFound:  # deleted or erased, or removed by this step before it was killed
             dropped = False
+        records = list(self._log.of(workspace, present))
+        if not records or records[-1][1].change is not ConsentChange.LAPSED:
+            return dropped, False
         removed = self._removal.remove(workspace, present, _is_blank) is not None
         if not self._subscribers.get_many(workspace, [present]):
-            self._seal(workspace, present, now)
+            until = now + timedelta(days=self._kept(workspace).erased_consent_days)
+            for place, record in records:
+                self._log.seal(place, record, until=until)
         return dropped, removed
 
     def _leave(self, workspace: str, subscriber_id: str, list_id: str, now: datetime) -> bool:
@@ -159,14 +168,6 @@ class DropStep:
         if list_id not in person.lists:
             self._memberships.remove(workspace, list_id, subscriber_id)
         return dropped
-
-    def _seal(self, workspace: str, subscriber_id: str, now: datetime) -> None:
-        """Of somebody who is gone: if she went by this job, and not by an erasure or a deletion."""
-        until = now + timedelta(days=self._kept(workspace).erased_consent_days)
-        records = list(self._log.of(workspace, subscriber_id))
-        if records and records[-1][1].change is ConsentChange.LAPSED:
-            for place, record in records:
-                self._log.seal(place, record, until=until)
 
 
 def _without(person: Subscriber, list_id: str, now: datetime) -> Subscriber:

@@ -119,7 +119,7 @@ def implied_lists(rule: Rule) -> tuple[str, ...] | None:
 
 def asks_for_engagement(rule: Mapping[str, Any]) -> bool:
     """Whether a rule in full needs more of a person than her own item."""
-    return any("engagement" in one for one in conditions(rule))
+    return any(map(_is_of_engagement, conditions(rule)))
 
 
 def supposing(rule: Rule, *, happened: bool) -> Rule:
@@ -134,9 +134,13 @@ def supposing(rule: Rule, *, happened: bool) -> Rule:
     for kind in ("all", "any"):
         if kind in rule:
             return {kind: [supposing(part, happened=happened) for part in rule[kind]]}
-    if "engagement" in rule:
+    if _is_of_engagement(rule):
         return {"all": []} if happened else {"any": []}
     return rule
+
+
+def _is_of_engagement(condition: Rule) -> bool:
+    return "engagement" in condition
 
 
 def lists_in(rule: Rule, at: str) -> Iterator[tuple[str, str]]:

@@ -126,9 +126,8 @@ def test_a_campaign_is_retried() -> None:
     assert [item.key for item in DynamoDue().due(SystemClock().now(), limit=9)] == [key]
 
 
-def test_a_file_is_imported(deployment: Deployment) -> None:
-    DynamoLists().create(MailingList(NEWS, WS, "News", NOW))
-    importing = ImportService(
+def imports(deployment: Deployment) -> ImportService:
+    return ImportService(
         lists=DynamoLists(),
         settings=DynamoAudienceSettings(),
         blobs=S3Blobs(boto3.client("s3"), f"{PREFIX}-files"),
@@ -138,6 +137,11 @@ def test_a_file_is_imported(deployment: Deployment) -> None:
         clock=FakeClock(),
         random_bytes=seeded_bytes(),
     )
+
+
+def test_a_file_is_imported(deployment: Deployment) -> None:
+    DynamoLists().create(MailingList(NEWS, WS, "News", NOW))
+    importing = imports(deployment)
     file = b"email\nann@example.com\nnobody\n"
     job = importing.start(WS, ImportOptions(FileFormat.CSV, list_ids=[NEWS]), body=file)
 
@@ -150,6 +154,20 @@ def test_a_file_is_imported(deployment: Deployment) -> None:
     (rejection,) = importing.rejections(WS, job.id, limit=9).items
     assert rejection.row == 3
     assert "rejected-" in importing.report_link(done)
+
+
+def test_a_file_that_its_mapping_does_not_fit_fails_and_says_so(deployment: Deployment) -> None:
+    options = ImportOptions(FileFormat.NDJSON, mapping={"profile.mail": "email"})
+    job = imports(deployment).start(
+        WS, options, body=b'{"profile": {"email": "ann@example.com"}}\n'
+    )
+
+    handler(sqs_event(*deployment.receive("jobs"), queue="jobs"), Context(300))
+
+    failed = DynamoJobs().get(WS, job.id)
+    assert failed.state is JobState.FAILED
+    assert "nothing at 'profile.mail'" in failed.error
+    assert list(DynamoSubscribers().page(WS, limit=1).items) == []
 
 
 def test_a_list_is_exported(deployment: Deployment) -> None:

@@ -169,6 +169,17 @@ def test_who_is_gone_already_keeps_her_proof() -> None:
     assert town.waiting.notes == {}
 
 
+def test_who_was_deleted_and_has_come_back_is_not_for_an_old_note() -> None:
+    town = Town()
+    town.sign_up()
+    town.subscribers.delete(town.ws, town.bob)
+    now = town.clock.now()
+    town.subscribers.put(Subscriber(town.bob, town.ws, BOB, now, now))
+    town.clock.advance(days=30)
+    assert town.drop() == {"looked_at": 1, "dropped": 0, "removed": 0}
+    assert town.found() is not None
+
+
 def test_what_was_cut_short_is_ended_by_the_next_run() -> None:
     class Killed(Removal):
         def remove(self, *args: Any) -> Subscriber | None:

@@ -168,7 +168,7 @@ def filled() -> World:
     world.consent.suppress(world.ws, ann.id, COMPLAINT, source="webhook:ses")
     world.list.add(world.ws, emails=["=1+1@example.com"], subscriber_ids=(), source="api:key_1")
     world.consent.suppress(world.ws, world.id_of("gone@example.com"), ERASURE, source="erasure")
-    # From before addresses were kept with the entry.
+    # As if she had been stored only after the entry was made.
     old = world.consent.suppress(
         world.ws, world.id_of("old@example.com"), BOUNCE, source="webhook:ses"
     )
