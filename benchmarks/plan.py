@@ -26,7 +26,8 @@ FLAT_GOAL, LINEAR_GOAL = 1.1, 1.2
 
 READ_UNITS_GOAL = 1
 WITH_ENGAGEMENT = "that segment, with engagement"
-"""Two items a person, of half a unit each at the least: reported, and not within the goal."""
+"""Two items a person whom the list and her attributes let pass, of half a unit each at the least
+(docs/decisions/0020): reported, and not within the goal."""
 
 _TIMEOUT_S = 1800
 

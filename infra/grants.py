@@ -38,7 +38,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     },
     "consents": {"api": "QP", "jobs": "QP", "aggregator": "P", "public": "P"},
     "erasures": {"api": "P", "jobs": "Q"},
-    "signups": {"api": "RW", "public": "RW"},
+    "signups": {"api": "RW", "jobs": "QD", "public": "RW"},
     "campaigns": {"api": "RW", "jobs": "RW", "scheduler": "RW", "dispatcher": "RW"},
     "ledger": {
         "api": "RW",

@@ -11,9 +11,15 @@ from infra import limits
 from infra.python_function import PythonFunction
 from infra.roles import Resources
 
+_DAILY = (
+    ("Daily", "20", "sync_suppressions", "Suppressions: ours and the providers' come to agree"),
+    ("Unconfirmed", "50", "drop_unconfirmed", "Drops who was asked to confirm and never did"),
+)
+"""Construct id, minute past 01:00 UTC, command and what it is for."""
+
 
 class Jobs(Construct):
-    """functions/jobs, fed by the jobs queue; once a day, at 01:20 UTC, it begins a sync."""
+    """functions/jobs, fed by the jobs queue; from 01:20 UTC on, it begins what is daily."""
 
     def __init__(
         self,
@@ -34,15 +40,16 @@ class Jobs(Construct):
             event_source_arn=resources.queues.by_name["jobs"].queue_arn,
             batch_size=1,
         )
-        events.Rule(
-            self,
-            "Daily",
-            description="Brings the providers' suppression lists and ours to agree",
-            schedule=events.Schedule.cron(hour="1", minute="20"),
-            targets=[
-                targets.LambdaFunction(
-                    self.python.function,
-                    event=events.RuleTargetInput.from_object({"command": "sync_suppressions"}),
-                )
-            ],
-        )
+        for name, minute, command, description in _DAILY:
+            events.Rule(
+                self,
+                name,
+                description=description,
+                schedule=events.Schedule.cron(hour="1", minute=minute),
+                targets=[
+                    targets.LambdaFunction(
+                        self.python.function,
+                        event=events.RuleTargetInput.from_object({"command": command}),
+                    )
+                ],
+            )

@@ -26,6 +26,7 @@ class JobKind(StrEnum):
     DELETE_SUBSCRIBER = "delete_subscriber"
     EXPORT_SUBSCRIBERS = "export_subscribers"
     ERASE_SUBSCRIBER = "erase_subscriber"
+    DROP_UNCONFIRMED = "drop_unconfirmed"
     SNAPSHOT_SEGMENT = "snapshot_segment"
     IMPORT_SUPPRESSIONS = "import_suppressions"
     EXPORT_SUPPRESSIONS = "export_suppressions"

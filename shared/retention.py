@@ -24,6 +24,7 @@ BOUNDS: Mapping[str, tuple[int, int]] = {
     "event_days": (30, 1_100),
     "engagement_days": (30, 400),
     "message_days": (3, 30),
+    "pending_days": (7, 365),
     "erased_consent_days": (30, 3_660),
     "audit_days": (365, 3_660),
 }
@@ -36,7 +37,8 @@ class Retention:
 
     `event_days` is of raw events, from when each happened. `engagement_days` is
     of a person's engagement state, from her last event. `message_days` is of a
-    transactional message's addresses and content, from its time.
+    transactional message's addresses and content, from its time. `pending_days` is of
+    an unconfirmed subscription, from when she was last asked.
     `erased_consent_days` is of consent records, from the person's erasure.
     `audit_days` is of the audit log's entries; None is for good.
     """
@@ -44,6 +46,7 @@ class Retention:
     event_days: int = 400
     engagement_days: int = 400
     message_days: int = 30
+    pending_days: int = 30
     erased_consent_days: int = 1_095
     audit_days: int | None = None
     version: int = 0

@@ -35,6 +35,7 @@ from shared.audience.ports import MIN_PART_BYTES, SHARDS, UploadForm
 from shared.audience.segments.model import Segment, Snapshot
 from shared.audience.settings import AudienceSettings
 from shared.audience.suppressions.ports import KnownAddress, Listed, Pulled
+from shared.audience.unconfirmed import Waiting
 from shared.clock import to_iso
 from shared.content.model import Template
 from shared.delivery.frequency import Place, Taken
@@ -661,6 +662,29 @@ class FakeAsked:
         saved = replace(asked, version=asked.version + 1)
         self.by_person[asked.workspace, asked.subscriber] = saved
         return saved
+
+
+class FakeWaiting:
+    """`WaitingStore`."""
+
+    def __init__(self) -> None:
+        self.notes: dict[str, Waiting] = {}
+
+    def note(self, waiting: Waiting) -> None:
+        self.notes[self._place(waiting)] = waiting
+
+    def of_shard(self, shard: int, *, after: str | None = None) -> Iterator[tuple[str, Waiting]]:
+        for place, waiting in sorted(self.notes.items(), key=lambda pair: pair[0]):
+            if to_bytes(waiting.subscriber)[0] % SHARDS == shard and place > (after or ""):
+                yield place, waiting
+
+    def forget(self, waiting: Waiting) -> None:
+        if self.notes.get(self._place(waiting)) == waiting:
+            del self.notes[self._place(waiting)]
+
+    @staticmethod
+    def _place(waiting: Waiting) -> str:
+        return f"{waiting.workspace}#{waiting.subscriber}#{waiting.list_id}"
 
 
 class FakeAttempts:

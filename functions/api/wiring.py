@@ -87,7 +87,7 @@ from shared.storage.retention import DynamoRetention
 from shared.storage.segments import DynamoSegments, DynamoSnapshots
 from shared.storage.sender_domains import DynamoSenderDomains
 from shared.storage.settings import DynamoSettings
-from shared.storage.signups import DynamoAsked
+from shared.storage.signups import DynamoAsked, DynamoWaiting
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 from shared.storage.switches import DynamoSwitches
@@ -257,6 +257,8 @@ def _services(settings: Settings, clients: Clients) -> Services:
             consent=consent,
             lists=lists,
             asked=DynamoAsked(),
+            waiting=DynamoWaiting(),
+            kept=kept,
             pages=page_settings,
             mailer=ConfirmationMails(messages, languages),
             keys=LinkKeys(*parameters.link_keys()),

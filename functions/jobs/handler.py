@@ -17,6 +17,12 @@ _SPARE = timedelta(seconds=60)
 """What a step may still need when the last one was begun just before the deadline."""
 
 
+_COMMANDS = (
+    "first_key", "kill_switch", "restore_provider", "sync_suppressions", "drop_unconfirmed",
+    "reapply_erasures",
+)  # fmt: skip
+
+
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
     """The Lambda function. An exception makes SQS bring the message again."""
     if "Records" in event:
@@ -47,7 +53,8 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, Any]:
 
     - `{"command": "first_key", "workspace": <name>}`
     - `{"command": "kill_switch", "on": <bool>, "reason": <text>}`: `on` stops all sending
-    - `{"command": "sync_suppressions"}`, which the daily rule gives too
+    - `{"command": "sync_suppressions"}`, and
+    - `{"command": "drop_unconfirmed"}`, which daily rules give too
     - `{"command": "reapply_erasures", "since": <instant>, "skip": <number>}`: after a restore
     - `{"command": "restore_provider", "provider": <name>}`: what took it out is in order again
 
@@ -70,6 +77,10 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, Any]:
             job = own.sync.start()
             own.logger.info("sync of suppressions queued", extra={"job": job.id})
             return {"job": job.id}
+        case "drop_unconfirmed":
+            job = own.dropping.start()
+            own.logger.info("drop of unconfirmed people queued", extra={"job": job.id})
+            return {"job": job.id}
         case "restore_provider":
             provider = str(event.get("provider", ""))
             state = own.monitor.restore(provider).state
@@ -80,5 +91,4 @@ def command(own: Services, event: dict[str, Any]) -> dict[str, Any]:
             own.logger.warning("erasures applied again", extra={"begun": begun["started"]})
             return begun
         case _:
-            known = "first_key, kill_switch, restore_provider, sync_suppressions, reapply_erasures"
-            raise InvalidInput(FieldProblem("command", f"is not one of: {known}"))
+            raise InvalidInput(FieldProblem("command", f"is not one of: {', '.join(_COMMANDS)}"))

@@ -33,6 +33,7 @@ from shared.audience.suppressions.importing import SuppressionImportStep
 from shared.audience.suppressions.lifting import LiftStep
 from shared.audience.suppressions.ports import ProviderSuppressions
 from shared.audience.suppressions.syncing import SyncService, SyncStep
+from shared.audience.unconfirmed import DropService, DropStep
 from shared.clock import Clock, SystemClock
 from shared.config import Provider, SesProvider, Settings
 from shared.delivery.erasing import EventEraser, FrequencyEraser, MessageEraser, PlanEraser
@@ -69,6 +70,7 @@ from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue, job_of
 from shared.storage.retention import DynamoRetention
 from shared.storage.segments import DynamoSegments, DynamoSnapshots
+from shared.storage.signups import DynamoWaiting
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 from shared.storage.switches import DynamoSwitches
@@ -87,6 +89,7 @@ class Services:
     commands: OperatorCommands
     switches: SwitchService
     sync: SyncService
+    dropping: DropService
     reapplying: Reapplying
     monitor: HealthMonitor
     job_of: Callable[[str], tuple[str, str]]
@@ -119,6 +122,7 @@ def services() -> Services:
         ),
         SwitchService(DynamoSwitches(), clock),
         SyncService(jobs, job_queue, ids, clock),
+        DropService(jobs, job_queue, ids, clock),
         Reapplying(DynamoErasures(), jobs, job_queue, ids, clock),
         HealthMonitor(DynamoHealth(), clock, random.Random()),  # noqa: S311  # jitter
         job_of,
@@ -171,6 +175,14 @@ def _steps(
             log=DynamoConsents(),
         ),
         JobKind.ERASE_SUBSCRIBER: _erase(blobs, clock),
+        JobKind.DROP_UNCONFIRMED: DropStep(
+            waiting=DynamoWaiting(),
+            subscribers=subscribers,
+            memberships=memberships,
+            removal=Removal(subscribers, memberships, engagement),
+            log=DynamoConsents(),
+            kept=CachedRetention(DynamoRetention(), clock).of,
+        ),
         JobKind.EXPORT_SUBSCRIBERS: ExportStep(subscribers=subscribers, walk=walk, blobs=blobs),
         JobKind.DELETE_SUBSCRIBER: DeleteSubscriberStep(subscribers, memberships, engagement),
         JobKind.SNAPSHOT_SEGMENT: SnapshotStep(snapshots, memberships, walk),

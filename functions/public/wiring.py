@@ -46,7 +46,7 @@ from shared.storage.parameters import ParameterReader
 from shared.storage.queues import SqsChunkQueue, SqsJobQueue
 from shared.storage.retention import DynamoRetention
 from shared.storage.sender_domains import DynamoSenderDomains
-from shared.storage.signups import DynamoAsked, DynamoAttempts
+from shared.storage.signups import DynamoAsked, DynamoAttempts, DynamoWaiting
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 from shared.storage.templates import DynamoTemplates
@@ -103,6 +103,8 @@ def _public(_period: int) -> Public:
         consent=consent,
         lists=lists,
         asked=DynamoAsked(),
+        waiting=DynamoWaiting(),
+        kept=CachedRetention(DynamoRetention(), clock).of,
         pages=pages,
         mailer=ConfirmationMails(_messages(settings, clients, parameters), languages),
         keys=link_keys,

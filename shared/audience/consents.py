@@ -28,6 +28,8 @@ class ConsentChange(StrEnum):
 
     PENDING = "pending"
     """Asked for, and yet to be confirmed by herself."""
+    LAPSED = "lapsed"
+    """Asked for, and not confirmed in time (`shared.audience.unconfirmed`)."""
     SUBSCRIBED = "subscribed"
     CONFIRMED = "confirmed"
     """By herself, after `pending`."""

@@ -9,7 +9,7 @@ from typing import Any
 from shared.audience.addresses import normalise
 from shared.audience.fields import read_fields
 from shared.audience.import_files import ImportedPerson, ImportedRow
-from shared.audience.import_reading import rejection
+from shared.audience.import_reading import MappedAddresses, rejection
 from shared.audience.importers import Importer, importer_of
 from shared.audience.lists import known_lists
 from shared.audience.mail_domains import MailDomains
@@ -60,6 +60,7 @@ class PeopleRows:
         self._types = settings.attributes
         self._quality = AddressQuality(settings)
         self._known = known_lists(lists, job.workspace)
+        self._mapped = MappedAddresses(job.params)
 
     def columns(self, header: Sequence[str]) -> Sequence[str]:
         """As the importer says."""
@@ -70,7 +71,10 @@ class PeopleRows:
         if isinstance(record.content, RowRejection):
             return record.content
         row = self._importer.row(record.number, record.content)
-        person = row if isinstance(row, RowRejection) else self._person(row)
+        if isinstance(row, RowRejection):
+            return row
+        self._mapped.take(row.email)
+        person = self._person(row)
         if self.waits and isinstance(person, ImportedPerson):
             self._domains.add(_domain(person))
         return person
@@ -84,6 +88,11 @@ class PeopleRows:
     def enough(self) -> bool:
         """Whether DNS could be asked for no more domains."""
         return len(self._domains) >= DOMAINS_PER_STEP
+
+    @property
+    def misfit(self) -> str:
+        """Whether the mapping fits."""
+        return self._mapped.misfit
 
     def settled(
         self, found: Iterable[ImportedRow | RowRejection]

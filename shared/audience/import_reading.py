@@ -8,7 +8,7 @@ that memory does not grow with the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from shared.audience.import_files import UNPACKED_BYTES, ImportedRow, ImportFiles
@@ -51,6 +51,11 @@ class Rows(Protocol):
     @property
     def enough(self) -> bool:
         """Whether a step must end here, however few rows it has had."""
+        ...
+
+    @property
+    def misfit(self) -> str:
+        """Why none of the rows read so far is of such a file; empty if one is."""
         ...
 
     def settled(
@@ -140,6 +145,8 @@ class ImportReading:
                 ended = False
                 break
         step.settle()
+        if not start.offset and rows.misfit:
+            raise unreadable(rows.misfit)
         if step.tally.rows > MAX_ROWS:
             raise unreadable(f"has more than {MAX_ROWS} rows; split it")
         if ended and not step.tally.rows:
@@ -209,6 +216,35 @@ class _Step:
             self.tally.duplicates += 1
         else:
             self.people[key] = found.to_line()
+
+
+class MappedAddresses:
+    """Whether a mapping fits JSON lines: any object has something where it says the address is.
+
+    A CSV's header says so by itself, see `Rows.columns`.
+    """
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        asks = params["format"] == FileFormat.NDJSON
+        paths = [path for path, target in params["mapping"].items() if target == "email"]
+        self._path = paths[0] if asks and paths else ""
+        self._rows = 0
+        self._found = False
+
+    def take(self, address: object) -> None:
+        """What the next object has there; None or blank for nothing."""
+        self._rows += 1
+        self._found = self._found or address not in (None, "")
+
+    @property
+    def misfit(self) -> str:
+        """As `Rows` says."""
+        if self._found or not self._rows or not self._path:
+            return ""
+        return (
+            f"has nothing at {self._path[:100]!r} in its first {self._rows} rows, which the"
+            " mapping names as email"
+        )
 
 
 def rejection(row: int, error: InvalidInput) -> RowRejection:

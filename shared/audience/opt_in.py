@@ -22,6 +22,7 @@ from shared.audience.page_settings import PageSettingsStore
 from shared.audience.ports import ListStore
 from shared.audience.service import SubscriberService
 from shared.audience.texts import Languages, language_of
+from shared.audience.unconfirmed import Waiting, WaitingStore
 from shared.audience.writes import ATTEMPTS
 from shared.clock import Clock, to_iso
 from shared.errors import (
@@ -35,6 +36,7 @@ from shared.errors import (
 )
 from shared.ids import LinkKeys
 from shared.links import ConfirmRef, ConfirmTokens, FormRef, FormTokens
+from shared.retention import KeptFor
 
 CONFIRM_WITHIN = timedelta(days=30)
 
@@ -89,6 +91,8 @@ class OptInService:
         consent: ConsentService,
         lists: ListStore,
         asked: AskedStore,
+        waiting: WaitingStore,
+        kept: KeptFor,
         pages: PageSettingsStore,
         mailer: ConfirmationMailer,
         keys: LinkKeys,
@@ -100,6 +104,8 @@ class OptInService:
         self._consent = consent
         self._lists = lists
         self._asked = asked
+        self._waiting = waiting
+        self._kept = kept
         self._pages = pages
         self._mailer = mailer
         self._confirm_tokens = ConfirmTokens(keys)
@@ -140,6 +146,7 @@ class OptInService:
         if mailing_list.double_opt_in is None:
             reason = "has no double opt-in, so nobody can be asked; subscribe the person instead"
             raise InvalidInput(FieldProblem(f"lists.{list_id}", reason))
+        self._note(workspace, subscriber_id, list_id)
         person = self._consent.ask(workspace, subscriber_id, list_id, circumstances=circumstances)
         if person.lists[list_id] is not ListState.SUBSCRIBED:
             self._mail(person, mailing_list, "")
@@ -151,6 +158,7 @@ class OptInService:
             if person.lists.get(list_id) is ListState.PENDING:
                 mailing_list = self._lists.get(person.workspace, list_id)
                 if mailing_list.double_opt_in:
+                    self._note(person.workspace, person.id, list_id)
                     self._mail(person, mailing_list, "")
 
     def form(self, token: str) -> MailingList:
@@ -186,6 +194,7 @@ class OptInService:
         workspace = mailing_list.workspace
         try:
             person = self._people.sign_up(workspace, SubscriberDraft(email, locale=language))
+            self._note(workspace, person.id, mailing_list.id)
             person = self._consent.ask(
                 workspace, person.id, mailing_list.id, circumstances=circumstances
             )
@@ -227,6 +236,11 @@ class OptInService:
         except WrongState:
             answer = Answer.BLOCKED
         return ref, Confirmation(answer, found.list_name)
+
+    def _note(self, workspace: str, subscriber_id: str, list_id: str) -> None:
+        """Has whoever never answers be forgotten. The note of one who has answered does no harm."""
+        until = self._clock.now() + timedelta(days=self._kept(workspace).pending_days)
+        self._waiting.note(Waiting(workspace, subscriber_id, list_id, until))
 
     def _mail(self, person: Subscriber, mailing_list: MailingList, wish: str) -> None:
         mail = self._booked(person, mailing_list.id, wish)

@@ -1,7 +1,8 @@
-"""What bounds sign-ups, in DynamoDB: mails to a person, and attempts of a source."""
+"""What bounds sign-ups, in DynamoDB: mails to a person, attempts of a source, time to confirm."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -9,10 +10,14 @@ import orjson
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from shared.audience.asking import COUNTED_FOR, Asked, Mail
+from shared.audience.unconfirmed import Waiting
 from shared.clock import from_iso, to_iso
 from shared.errors import StaleWrite
 from shared.storage.shards import partition, shard_of
 from shared.storage.tables import TidepostModel, VersionedModel
+
+_PAGE = 500
+"""Notes, in some 60 KB: as many as the daily job takes in a step."""
 
 _ATTEMPTS_KEPT_FOR = timedelta(hours=1)
 
@@ -31,6 +36,14 @@ class AttemptsItem(TidepostModel):
     TABLE = "signups"
 
     attempts = NumberAttribute()
+
+
+class WaitingItem(TidepostModel):
+    """That a person was asked about a list; the key says whom and about which."""
+
+    TABLE = "signups"
+
+    until = UnicodeAttribute()
 
 
 class DynamoAsked:
@@ -75,3 +88,35 @@ class DynamoAttempts:
             [AttemptsItem.attempts.add(1), AttemptsItem.ttl.set(minute + _ATTEMPTS_KEPT_FOR)]
         )
         return int(item.attempts)
+
+
+class DynamoWaiting:
+    """`WaitingStore`. A place is `<workspace>#<subscriber>#<list>`."""
+
+    def note(self, waiting: Waiting) -> None:
+        """As the port says."""
+        _waiting_item(waiting).put()
+
+    def of_shard(self, shard: int, *, after: str | None = None) -> Iterator[tuple[str, Waiting]]:
+        """As the port says; consistent."""
+        where = WaitingItem.sk > after if after else None
+        for item in WaitingItem.select(_waiting_in(shard), where, page_size=_PAGE):
+            workspace, subscriber, list_id = item.sk.split("#")
+            yield item.sk, Waiting(workspace, subscriber, list_id, from_iso(item.until))
+
+    def forget(self, waiting: Waiting) -> None:
+        """As the port says."""
+        item = _waiting_item(waiting)
+        item.discard(WaitingItem.until == item.until)
+
+
+def _waiting_in(shard: int) -> str:
+    return f"waiting#{shard:02d}"
+
+
+def _waiting_item(waiting: Waiting) -> WaitingItem:
+    return WaitingItem(
+        _waiting_in(shard_of(waiting.subscriber)),
+        f"{waiting.workspace}#{waiting.subscriber}#{waiting.list_id}",
+        until=to_iso(waiting.until),
+    )

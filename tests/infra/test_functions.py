@@ -163,10 +163,14 @@ def test_the_clocks(prod: Synthesis) -> None:
         rule["ScheduleExpression"]: rule["Targets"][0]
         for rule in prod.properties("AWS::Events::Rule")
     }
-    assert set(rules) == {"rate(1 minute)", "cron(10 0 * * ? *)", "cron(20 1 * * ? *)"}
-    sync = rules["cron(20 1 * * ? *)"]
-    assert prod.text(sync["Arn"]) == "tidepost-prod-jobs"
-    assert json.loads(sync["Input"]) == {"command": "sync_suppressions"}
+    daily = {
+        "cron(20 1 * * ? *)": "sync_suppressions",
+        "cron(50 1 * * ? *)": "drop_unconfirmed",
+    }
+    assert set(rules) == {"rate(1 minute)", "cron(10 0 * * ? *)", *daily}
+    for when, command in daily.items():
+        assert prod.text(rules[when]["Arn"]) == "tidepost-prod-jobs"
+        assert json.loads(rules[when]["Input"]) == {"command": command}
     minute = rules["rate(1 minute)"]
     assert prod.text(minute["Arn"]) == "tidepost-prod-scheduler"
     assert minute["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}

@@ -31,6 +31,9 @@ class RetentionBody(Body):
     message_days: Annotated[
         int, _days("message_days", "Transactional messages' addresses and content")
     ]
+    pending_days: Annotated[
+        int, _days("pending_days", "Who is asked to confirm and does not, from the last time")
+    ]
     erased_consent_days: Annotated[
         int, _days("erased_consent_days", "Consent records, from the person's erasure")
     ]
@@ -47,6 +50,7 @@ class RetentionAnswer(Answer):
     event_days: int
     engagement_days: int
     message_days: int
+    pending_days: int
     erased_consent_days: int
     audit_days: int | None
     version: int

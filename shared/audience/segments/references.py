@@ -119,7 +119,28 @@ def implied_lists(rule: Rule) -> tuple[str, ...] | None:
 
 def asks_for_engagement(rule: Mapping[str, Any]) -> bool:
     """Whether a rule in full needs more of a person than her own item."""
-    return any("engagement" in one for one in conditions(rule))
+    return any(map(_is_of_engagement, conditions(rule)))
+
+
+def supposing(rule: Rule, *, happened: bool) -> Rule:
+    """The rule in full with each engagement taken for one that speaks for it, or against it.
+
+    So what is asked of engagement is no longer in it: with `happened`, the rule
+    is true of everybody whom it may be true of, and else of those alone whom it
+    is true of whatever they did.
+    """
+    if "not" in rule:
+        return {"not": supposing(rule["not"], happened=not happened)}
+    for kind in ("all", "any"):
+        if kind in rule:
+            return {kind: [supposing(part, happened=happened) for part in rule[kind]]}
+    if _is_of_engagement(rule):
+        return {"all": []} if happened else {"any": []}
+    return rule
+
+
+def _is_of_engagement(condition: Rule) -> bool:
+    return "engagement" in condition
 
 
 def lists_in(rule: Rule, at: str) -> Iterator[tuple[str, str]]:

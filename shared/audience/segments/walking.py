@@ -6,7 +6,8 @@ very many people of whom few belong can be stopped and resumed at any place.
 How many people a walk looks at is decided by what is included. Where every
 rule implies a list, only those lists' members are read, a hundred at a time;
 else everybody of the workspace is, with their engagement beside them, in order
-of ids and by the page. What is excluded never adds to that: it is asked of
+of ids and by the page. Of members, what they did is read for those alone whom
+nothing else decides. What is excluded never adds to that: it is asked of
 those alone who would be in.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
@@ -23,7 +24,7 @@ from shared.audience.ports import SHARDS, AudienceReader
 from shared.audience.segments.compiling import any_of
 from shared.audience.segments.model import Chosen, Rule
 from shared.audience.segments.ports import EngagementReader, PeopleReader
-from shared.audience.segments.references import asks_for_engagement, implied_lists
+from shared.audience.segments.references import asks_for_engagement, implied_lists, supposing
 
 BATCH = 100
 """People that are judged at once: the most that one BatchGetItem reads."""
@@ -102,11 +103,12 @@ class AudienceWalk:
             on_lists = {one for one, is_named in some if is_named}
             asked = ids if judge.excludes else [one for one in ids if one not in on_lists]
             items = self._people.of(part.workspace, asked) if asked else {}
-            if items and judge.asks_for_engagement:
-                states = self._engagement.of(part.workspace, sorted(items))
+            batch = _Batch(ids, on_lists, items)
+            if undecided := judge.undecided(batch):
+                states = self._engagement.of(part.workspace, sorted(undecided))
                 for subscriber, state in states.items():
                     items[subscriber]["engagement"] = state
-            yield _Batch(ids, on_lists, items)
+            yield batch
 
     def _candidates(
         self, part: _Part, named: Sequence[str], implied: Sequence[str] = ()
@@ -152,6 +154,14 @@ class _Judge:
         self._excludes = any_of(chosen.without, chosen.as_of)
         self.excludes = bool(chosen.without)
         self.asks_for_engagement = any(map(asks_for_engagement, (*chosen.rules, *chosen.without)))
+        self._bounds = _bounds(chosen) if self.asks_for_engagement else None
+
+    def undecided(self, batch: _Batch) -> set[str]:
+        """Those of a batch, without engagement in it, who belong or not by what they did."""
+        if self._bounds is None:
+            return set()
+        at_most, at_least = self._bounds
+        return at_most.belonging(batch) - at_least.belonging(batch)
 
     def belonging(self, batch: _Batch) -> set[str]:
         """Those of a batch who are in, snapshots that are excluded aside."""
@@ -164,6 +174,21 @@ class _Judge:
             belong.intersection_update(batch.items)
             belong -= {one for one in belong if excludes(batch.items[one])}
         return belong
+
+
+def _bounds(chosen: Chosen) -> tuple[_Judge, _Judge]:
+    """Judges of whoever may belong, and of those who do whatever they did."""
+
+    def supposed(happened: bool) -> _Judge:
+        return _Judge(
+            replace(
+                chosen,
+                rules=tuple(supposing(one, happened=happened) for one in chosen.rules),
+                without=tuple(supposing(one, happened=not happened) for one in chosen.without),
+            )
+        )
+
+    return supposed(True), supposed(False)
 
 
 class Beside(Generic[T]):

@@ -1,7 +1,7 @@
 """Exports of the suppression list: read it all, some at a time, then make one file.
 
-An entry from before addresses were kept has none: then the person is looked up
-by id. Of an erasure there is none any more, and the row has the id alone.
+An entry about somebody who was not stored when it was made has no address: then
+she is looked up by id. Of an erasure there is none any more, and the row has the id alone.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ import orjson
 
 from shared.audience.addresses import normalise
 from shared.audience.import_files import ImportedRow
-from shared.audience.import_reading import rejection
+from shared.audience.import_reading import MappedAddresses, rejection
 from shared.audience.model import RowRejection, SuppressionReason
 from shared.audience.records import Record
 from shared.audience.rows import FileFormat, unreadable
@@ -108,6 +108,7 @@ class SuppressionRows:
         self._cells = job.params["format"] == FileFormat.CSV
         self._now = job.created_at
         self._ids = ids
+        self._mapped = MappedAddresses(job.params)
 
     def columns(self, header: Sequence[str]) -> Sequence[str]:
         """Raises InvalidInput without a column of addresses, or without one that is mapped."""
@@ -129,8 +130,9 @@ class SuppressionRows:
             target = name if self._cells else self._target(name)
             if target and value is not None:
                 said.setdefault(target, value)
+        email = said.get("email")
+        self._mapped.take(email)
         try:
-            email = said.get("email")
             address = normalise(email if isinstance(email, str) else "")
             reason = self._read_reason(said.get("reason"))
             at = self._read_time(said.get("at"))
@@ -148,6 +150,11 @@ class SuppressionRows:
     def enough(self) -> bool:
         """Never before the step is full."""
         return False
+
+    @property
+    def misfit(self) -> str:
+        """Whether the mapping fits."""
+        return self._mapped.misfit
 
     def settled(
         self, found: Sequence[ImportedRow | RowRejection]

@@ -12,7 +12,8 @@ from shared.clock import Clock
 from shared.delivery.confirmation_mail import ConfirmationMails
 from shared.delivery.messages import MessageService
 from shared.ids import LinkKeys
-from tests.fakes import FakeAsked
+from shared.retention import by_default
+from tests.fakes import FakeAsked, FakeWaiting
 
 
 def opt_in_service(
@@ -31,6 +32,8 @@ def opt_in_service(
         consent=consent,
         lists=lists,
         asked=FakeAsked(),
+        waiting=FakeWaiting(),
+        kept=by_default,
         pages=pages,
         mailer=ConfirmationMails(messages, languages),
         keys=LinkKeys({"k1": b"link key"}, "k1"),

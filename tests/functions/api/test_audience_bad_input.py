@@ -64,6 +64,35 @@ def test_a_change_that_cannot_be(world: World) -> None:
     assert world.call("GET", f"{PEOPLE}/{ann['id']}").json == ann
 
 
+@pytest.mark.parametrize(
+    ("declared", "wrong", "says"),
+    [
+        ("text", 1, "a text"),
+        ("number", "1", "a number"),
+        ("number", True, "a number"),
+        ("boolean", "true", "true or false"),
+        ("date", "24.11.2026", "a date such as"),
+        ("date", "2026-02-30", "a date such as"),
+        ("list", "a;b", "a list of texts"),
+    ],
+)
+def test_a_value_of_another_type_than_is_declared(
+    world: World, declared: str, wrong: object, says: str
+) -> None:
+    ann = world.call("POST", PEOPLE, {"email": "ann@example.com"}).json
+    types = {"attributes": {"x": declared}}
+    assert world.call("PUT", "/v1/settings/audience", types).status == 200
+    for method, path, email in (
+        ("POST", PEOPLE, {"email": "bob@example.com"}),
+        ("PUT", PEOPLE, {"email": "ann@example.com"}),
+        ("PATCH", f"{PEOPLE}/{ann['id']}", {}),
+    ):
+        answer = world.call(method, path, {**email, "attributes": {"x": wrong}})
+        assert (answer.status, answer.fields) == (422, ["attributes.x"])
+        assert says in answer.json["detail"]
+    assert world.call("GET", f"{PEOPLE}/{ann['id']}").json == ann
+
+
 def test_a_body_of_over_a_megabyte(world: World) -> None:
     body = json.dumps({"email": "ann@example.com", "attributes": {"bio": "x" * 1024 * 1024}})
     answer = world.call("POST", PEOPLE, raw=body)

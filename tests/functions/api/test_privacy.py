@@ -168,6 +168,7 @@ def test_retention_is_set_within_bounds(world: World) -> None:
         "event_days": 400,
         "engagement_days": 400,
         "message_days": 30,
+        "pending_days": 30,
         "erased_consent_days": 1095,
         "audit_days": None,
         "version": 0,

@@ -134,6 +134,21 @@ def test_a_snapshot_is_taken_shown_and_listed(crowd: World) -> None:
     assert crowd.call("POST", "/v1/segments/seg_x/snapshot").status == 404
 
 
+def test_a_snapshot_stays_while_people_and_the_segment_change(crowd: World) -> None:
+    segment = created(crowd)
+    snapshot = taken(crowd, segment)
+    before = crowd.memberships.lists[crowd.workspace, snapshot].copy()
+    for person in crowd.call("GET", "/v1/subscribers", query={"limit": "50"}).json["items"]:
+        tags = {"tags": [] if person["tags"] else ["vip"]}
+        assert crowd.call("PATCH", f"/v1/subscribers/{person['id']}", tags).status == 200
+    rule = {"segment": segment}
+    assert crowd.call("POST", "/v1/segments/preview", {"rule": rule}).json["count"] == 20
+    assert crowd.call("DELETE", f"/v1/segments/{segment}").status == 204
+    shown = crowd.call("GET", f"/v1/snapshots/{snapshot}").json
+    assert (shown["members"], shown["rule"]) == (10, VIP)
+    assert crowd.memberships.lists[crowd.workspace, snapshot] == before
+
+
 def test_a_campaign_includes_and_excludes(crowd: World) -> None:
     crowd.verify_domain("example.com")
     body = {"name": "T", "subject": "Hi", "text": "Hello"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -18,20 +20,31 @@ from functions.jobs.wiring import services as jobs_services
 from functions.scheduler import handler as scheduler
 from functions.scheduler.wiring import services as scheduler_services
 from shared.access.model import SenderDomain
+from shared.audience.consent import ConsentService
+from shared.audience.erasure import ErasureService
 from shared.audience.model import ListState, MailingList, Subscriber
+from shared.audience.suppressions.everywhere import EverywhereList
 from shared.content.model import Template, TemplateSource
 from shared.delivery.model import Campaign, ChunkKey
 from shared.delivery.states import CampaignState, RecipientState
-from shared.ids import Ids, MessageIds, SubscriberIds, UnsubscribeTokens
-from shared.jobs import Job, JobKind
-from shared.mail import Mailbox
+from shared.delivery.workspace import FrequencyCap, WorkspaceSettings
+from shared.errors import NotFound
+from shared.ids import NOBODY, Ids, MessageIds, SubscriberIds, UnsubscribeTokens
+from shared.jobs import Job, JobKind, JobState
+from shared.mail import Mailbox, MessageKind
 from shared.storage.campaigns import DynamoCampaigns
+from shared.storage.consents import DynamoConsents
+from shared.storage.erasures import DynamoErasures
 from shared.storage.jobs import DynamoJobs
+from shared.storage.known_addresses import DynamoKnownAddresses
 from shared.storage.ledger import DynamoLedger
 from shared.storage.lists import DynamoLists
 from shared.storage.memberships import DynamoMemberships
+from shared.storage.queues import SqsJobQueue
 from shared.storage.sender_domains import DynamoSenderDomains
+from shared.storage.settings import DynamoSettings
 from shared.storage.subscribers import DynamoSubscribers
+from shared.storage.suppressions import DynamoSuppressions
 from shared.storage.templates import DynamoTemplates
 from shared.transport import Transport
 from tests.contracts.dialects import DIALECTS, Dialect, Rendered
@@ -188,6 +201,79 @@ def test_a_campaign_goes_out_and_every_outcome_is_recorded(
     printed = capsys.readouterr()
     for private in ("@", *(mail.message_id for mail in mails)):
         assert private not in printed.out + printed.err
+
+
+def test_who_is_erased_while_a_campaign_runs_gets_nothing_and_the_sum_stays_right(
+    deployment: Deployment, esps: Esps
+) -> None:
+    campaign, people = populated(5)
+    job = json.dumps({"v": 1, "workspace": WS, "job": "job_a"})
+    jobs.handler(sqs_event(job, queue="jobs"), Context(300))
+    (chunk,) = deployment.receive("bulk")
+
+    erasure = erasures(deployment).by_id(WS, people[2].id, by="api:key_a")
+    dispatcher.handler(sqs_event(chunk), Context(120))
+    jobs.handler(sqs_event(*deployment.receive("jobs"), queue="jobs"), Context(300))
+    scheduler.handler(schedule_event(), Context(55))
+
+    assert DynamoJobs().get(WS, erasure.id).state is JobState.DONE
+    mailed = {mail.to for mail in esps.mails()}
+    assert mailed == {person.address for person in people} - {people[2].address}
+    record = DynamoLedger().record(ChunkKey(WS, campaign.id, 0))
+    assert record.outcome is not None
+    [hers] = record.outcome.in_state(RecipientState.SKIPPED)
+    assert record.plan.subscribers[hers] == NOBODY
+    assert len(record.outcome.in_state(RecipientState.ACCEPTED)) == 4
+    done = DynamoCampaigns().get(WS, campaign.id)
+    assert (done.state, done.recipients) == (CampaignState.SENT, 5)
+    with pytest.raises(NotFound):
+        DynamoSubscribers().get(WS, people[2].id)
+
+
+def test_a_frequency_cap_holds_over_campaigns_that_overlap_and_each_skip_is_recorded(
+    deployment: Deployment, esps: Esps
+) -> None:
+    campaign, people = populated(5)
+    cap = FrequencyCap(MessageKind.CAMPAIGN, 1, 7)
+    DynamoSettings().save(WS, WorkspaceSettings(frequency_cap=(cap,)))
+    other = replace(campaign, id=IDS.new("cmp"))
+    DynamoCampaigns().create(other)
+    DynamoJobs().create(Job("job_b", WS, JobKind.PLAN_CAMPAIGN, NOW, {"campaign": other.id}))
+    for job in ("job_a", "job_b"):
+        body = json.dumps({"v": 1, "workspace": WS, "job": job})
+        jobs.handler(sqs_event(body, queue="jobs"), Context(300))
+
+    dispatcher.handler(sqs_event(*deployment.receive("bulk")), Context(120))
+
+    assert sorted(mail.to for mail in esps.mails()) == sorted(one.address for one in people)
+    found = [DynamoLedger().record(ChunkKey(WS, one.id, 0)).outcome for one in (campaign, other)]
+    accepted, skipped = 0, 0
+    for outcome in found:
+        assert outcome is not None
+        accepted += len(outcome.in_state(RecipientState.ACCEPTED))
+        skipped += len(outcome.in_state(RecipientState.SKIPPED))
+        assert outcome.reasons.keys() <= {"frequency_cap"}
+    assert (accepted, skipped) == (5, 5)
+
+
+def erasures(deployment: Deployment) -> ErasureService:
+    clock, hashes = FakeClock(NOW + timedelta(days=1)), SubscriberIds(SECRET.encode())
+    subscribers, suppressions = DynamoSubscribers(), DynamoSuppressions()
+    consent = ConsentService(
+        subscribers, DynamoMemberships(), suppressions, clock, DynamoConsents()
+    )
+    return ErasureService(
+        journal=DynamoErasures(),
+        subscribers=subscribers,
+        consent=consent,
+        suppressions=suppressions,
+        everywhere=EverywhereList(DynamoKnownAddresses(), suppressions, hashes),
+        ids=hashes,
+        jobs=DynamoJobs(),
+        job_queue=SqsJobQueue(boto3.client("sqs"), deployment.queues["jobs"]),
+        resource_ids=IDS,
+        clock=clock,
+    )
 
 
 @pytest.mark.usefixtures("deployment", "esps")

@@ -15,12 +15,14 @@ from functions.jobs.handler import handler
 from functions.jobs.wiring import services
 from ops.reapply_erasures import reapply
 from shared.analytics.model import Engagement
+from shared.audience.asking import Asked, Mail
 from shared.audience.circumstances import Circumstances
 from shared.audience.consent import ConsentService
 from shared.audience.erasure import ErasureService
 from shared.audience.model import ListState, MailingList, Subscriber
 from shared.audience.segments.model import Snapshot
 from shared.audience.suppressions.everywhere import EverywhereList
+from shared.audience.unconfirmed import Waiting
 from shared.clock import SystemClock, to_iso
 from shared.delivery.model import Campaign, ChunkKey, ChunkPlan
 from shared.delivery.states import CampaignState
@@ -42,6 +44,7 @@ from shared.storage.memberships import DynamoMemberships
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsJobQueue
 from shared.storage.segments import DynamoSnapshots
+from shared.storage.signups import DynamoAsked, DynamoWaiting
 from shared.storage.subscribers import DynamoSubscribers
 from shared.storage.suppressions import DynamoSuppressions
 from tests.fakes import FakeClock, seeded_bytes
@@ -56,8 +59,8 @@ ADA, FORMER, BOB = (HASHES.of(WS, one) for one in (ADDRESS, FORMER_ADDRESS, "bob
 TRACES = (ADA, FORMER, ADDRESS, "203.0.113.9", "Firefox")
 
 # What may still name her id: the hash that suppresses, the proof without her device, the journal,
-# the job, and who asked.
-MAY_KNOW_HER_ID = frozenset({"suppressions", "consents", "erasures", "jobs", "audit"})
+# the job, who asked, and what bounds sign-ups.
+MAY_KNOW_HER_ID = frozenset({"suppressions", "consents", "erasures", "jobs", "audit", "signups"})
 
 
 @pytest.fixture
@@ -87,6 +90,8 @@ def ada_everywhere() -> None:
     DynamoSnapshots().create(snapshot)
     DynamoMemberships().add(WS, snapshot.id, [ADA, BOB], until=snapshot.expires_at)
     DynamoPersonStates().save(WS, {ADA: KeptState(EngagementState())})
+    DynamoAsked().save(Asked(WS, ADA, (Mail(NEWS, now, "en"),)))
+    DynamoWaiting().note(Waiting(WS, ADA, NEWS, now + timedelta(days=30)))
     told = Circumstances("form", "203.0.113.9", "Firefox", "news-1")
     consent().subscribe(WS, ADA, IDS.new("lst"), circumstances=told)
     DynamoCampaigns().create(

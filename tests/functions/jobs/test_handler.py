@@ -18,6 +18,7 @@ from shared.access.workspaces import OperatorCommands, WorkspaceService
 from shared.audience.erasure import Erasure
 from shared.audience.reapplying import Reapplying
 from shared.audience.suppressions.syncing import SyncService
+from shared.audience.unconfirmed import DropService
 from shared.delivery.breaker import Breaker, BreakerState
 from shared.delivery.health import Health
 from shared.delivery.monitoring import HealthMonitor
@@ -69,6 +70,7 @@ class Office:
             ),
             SwitchService(self.switches, self.clock),
             SyncService(self.jobs, self.queue, ids, self.clock),
+            DropService(self.jobs, self.queue, ids, self.clock),
             Reapplying(self.erasures, self.jobs, self.queue, ids, self.clock),
             HealthMonitor(self.health, self.clock, random.Random(1)),  # noqa: S311  # jitter
             job_of,

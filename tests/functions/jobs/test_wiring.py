@@ -12,6 +12,7 @@ import pytest
 from functions.jobs.handler import handler
 from functions.jobs.wiring import services
 from shared.access.keys import ApiKeyService
+from shared.audience.consents import ConsentChange
 from shared.audience.export_jobs import target
 from shared.audience.export_rows import ExportFormat
 from shared.audience.exporting import ExportOptions, ExportService
@@ -28,6 +29,7 @@ from shared.audience.segments.model import (
     SourceKind,
 )
 from shared.audience.segments.walking import AudienceWalk
+from shared.audience.unconfirmed import Waiting
 from shared.clock import SystemClock, to_iso
 from shared.delivery.model import Campaign, ChunkKey, ChunkPlan
 from shared.delivery.outcomes import Change, changed, fresh
@@ -41,6 +43,7 @@ from shared.storage.api_keys import DynamoApiKeys
 from shared.storage.audience_settings import DynamoAudienceSettings
 from shared.storage.blobs import S3Blobs
 from shared.storage.campaigns import DynamoCampaigns
+from shared.storage.consents import DynamoConsents
 from shared.storage.due import DynamoDue
 from shared.storage.jobs import DynamoJobs
 from shared.storage.ledger import DynamoLedger
@@ -49,6 +52,7 @@ from shared.storage.memberships import DynamoMemberships
 from shared.storage.person_states import DynamoPersonStates
 from shared.storage.queues import SqsJobQueue, chunk_key_of
 from shared.storage.segments import DynamoSegments, DynamoSnapshots
+from shared.storage.signups import DynamoWaiting
 from shared.storage.subscribers import DynamoSubscribers
 from tests.fakes import FakeClock, seeded_bytes
 from tests.functions.running import PREFIX, SECRET, Context, Deployment, deployed, sqs_event
@@ -122,9 +126,8 @@ def test_a_campaign_is_retried() -> None:
     assert [item.key for item in DynamoDue().due(SystemClock().now(), limit=9)] == [key]
 
 
-def test_a_file_is_imported(deployment: Deployment) -> None:
-    DynamoLists().create(MailingList(NEWS, WS, "News", NOW))
-    importing = ImportService(
+def imports(deployment: Deployment) -> ImportService:
+    return ImportService(
         lists=DynamoLists(),
         settings=DynamoAudienceSettings(),
         blobs=S3Blobs(boto3.client("s3"), f"{PREFIX}-files"),
@@ -134,6 +137,11 @@ def test_a_file_is_imported(deployment: Deployment) -> None:
         clock=FakeClock(),
         random_bytes=seeded_bytes(),
     )
+
+
+def test_a_file_is_imported(deployment: Deployment) -> None:
+    DynamoLists().create(MailingList(NEWS, WS, "News", NOW))
+    importing = imports(deployment)
     file = b"email\nann@example.com\nnobody\n"
     job = importing.start(WS, ImportOptions(FileFormat.CSV, list_ids=[NEWS]), body=file)
 
@@ -146,6 +154,20 @@ def test_a_file_is_imported(deployment: Deployment) -> None:
     (rejection,) = importing.rejections(WS, job.id, limit=9).items
     assert rejection.row == 3
     assert "rejected-" in importing.report_link(done)
+
+
+def test_a_file_that_its_mapping_does_not_fit_fails_and_says_so(deployment: Deployment) -> None:
+    options = ImportOptions(FileFormat.NDJSON, mapping={"profile.mail": "email"})
+    job = imports(deployment).start(
+        WS, options, body=b'{"profile": {"email": "ann@example.com"}}\n'
+    )
+
+    handler(sqs_event(*deployment.receive("jobs"), queue="jobs"), Context(300))
+
+    failed = DynamoJobs().get(WS, job.id)
+    assert failed.state is JobState.FAILED
+    assert "nothing at 'profile.mail'" in failed.error
+    assert list(DynamoSubscribers().page(WS, limit=1).items) == []
 
 
 def test_a_list_is_exported(deployment: Deployment) -> None:
@@ -198,6 +220,28 @@ def test_a_person_is_deleted() -> None:
     with pytest.raises(NotFound):
         DynamoSubscribers().get(WS, ann)
     assert DynamoMemberships().page(WS, NEWS, limit=1).items == ()
+
+
+def test_the_daily_rule_drops_who_never_confirmed(deployment: Deployment) -> None:
+    ann = SubscriberIds(b"key").of(WS, "ann@example.com")
+    pending = {NEWS: ListState.PENDING}
+    DynamoSubscribers().put(Subscriber(ann, WS, "ann@example.com", NOW, NOW, pending))
+    DynamoMemberships().add(WS, NEWS, [ann])
+    DynamoWaiting().note(Waiting(WS, ann, NEWS, SystemClock().now() - timedelta(days=1)))
+
+    answer = handler({"command": "drop_unconfirmed"}, Context(300))
+    assert answer is not None
+    handler(sqs_event(*deployment.receive("jobs"), queue="jobs"), Context(300))
+
+    job = DynamoJobs().get("deployment", answer["job"])
+    assert (job.state, job.progress) == (
+        JobState.DONE,
+        {"looked_at": 1, "dropped": 1, "removed": 1},
+    )
+    with pytest.raises(NotFound):
+        DynamoSubscribers().get(WS, ann)
+    assert DynamoMemberships().page(WS, NEWS, limit=1).items == ()
+    assert [record.change for _, record in DynamoConsents().of(WS, ann)] == [ConsentChange.LAPSED]
 
 
 def people_with_engagement(count: int) -> list[str]:

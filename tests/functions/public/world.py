@@ -25,6 +25,7 @@ from shared.audience.suppressions.everywhere import EverywhereList
 from shared.audience.texts import read_languages
 from shared.ids import Ids, LinkKeys, SubscriberIds, UnsubscribeRef, UnsubscribeTokens
 from shared.mail import Mailbox
+from shared.retention import Retention
 from tests.fakes import (
     FakeAsked,
     FakeAttempts,
@@ -40,6 +41,7 @@ from tests.fakes import (
     FakePageSettings,
     FakeSubscribers,
     FakeSuppressions,
+    FakeWaiting,
     seeded_bytes,
 )
 
@@ -97,6 +99,7 @@ class World:
         self.settings, self.pages = FakeAudienceSettings(), FakePageSettings()
         self.consents = FakeConsents()
         self.asked, self.attempts, self.mailer = FakeAsked(), FakeAttempts(), FakeMailer()
+        self.waiting, self.kept = FakeWaiting(), Retention()
         self.ids = SubscriberIds(b"key")
         self.ann = self.ids.of(self.ws, ADDRESS)
         self.tokens = UnsubscribeTokens(KEYS, "k2")
@@ -204,6 +207,8 @@ class World:
             consent=consent,
             lists=self.lists,
             asked=self.asked,
+            waiting=self.waiting,
+            kept=lambda _: self.kept,
             pages=self.pages,
             mailer=self.mailer,
             keys=keys,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared.audience.rows import FileFormat
+from shared.errors import InvalidInput
 from shared.jobs import Job
 from tests.shared.audience.world import World
 
@@ -89,13 +90,42 @@ def test_an_object_that_cannot_be_is_rejected_alone(
     assert reason in row["reason"]
 
 
-def test_a_mapping_to_paths_that_no_object_has_rejects_every_row() -> None:
+@pytest.mark.parametrize("before", [b"", b"not JSON\n"])
+def test_a_mapping_to_paths_that_no_object_has_fails_the_file(before: bytes) -> None:
     world = World()
-    body = json.dumps({"profile": {"mail": "ann@example.com"}}).encode() + b"\n"
+    body = before + json.dumps({"profile": {"mail": "ann@example.com"}}).encode() + b"\n"
     options: dict[str, Any] = {
         "mapping": {"profile.email": "email"},
         "file_format": FileFormat.NDJSON,
     }
-    job = world.run_import(world.open_import(body, **options))
-    assert job.progress["reasons"] == {"email: is empty": 1}
+    says = "has nothing at 'profile.email' in its first 1 rows, which the mapping names as email"
+    with pytest.raises(InvalidInput, match=says):
+        world.run_import(world.open_import(body, **options))
     assert world.subscribers.people == {}
+
+
+@pytest.mark.parametrize(
+    ("lines", "created", "rejected"),
+    [
+        ([{"mail": "ann@example.com"}, {"name": "Bob"}], 1, 1),
+        ([{"name": "Bob"}, {"mail": "ann@example.com", "x": 1}], 1, 1),
+        ([{"mail": "nobody"}, {"mail": 7}], 0, 2),
+        ([["mail", "ann@example.com"]], 0, 1),
+    ],
+)
+def test_a_mapping_that_fits_one_object_lets_the_others_be_rejected_alone(
+    lines: list[Any], created: int, rejected: int
+) -> None:
+    world = World()
+    body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    options: dict[str, Any] = {"mapping": {"mail": "email"}, "file_format": FileFormat.NDJSON}
+    job = world.run_import(world.open_import(body, **options))
+    assert (job.progress["created"], job.progress["rejected"]) == (created, rejected)
+
+
+def test_only_the_first_rows_of_a_file_say_whether_its_mapping_fits() -> None:
+    world = World(rows_per_step=1)
+    body = b'{"mail": "ann@example.com"}\n{"name": "Bob"}\n{"name": "Eve"}\n'
+    options: dict[str, Any] = {"mapping": {"mail": "email"}, "file_format": FileFormat.NDJSON}
+    job = world.run_import(world.open_import(body, **options))
+    assert (job.progress["created"], job.progress["rejected"]) == (1, 2)

@@ -14,6 +14,7 @@ from shared.audience.segments.references import (
     implied_lists,
     in_full,
     segments_in,
+    supposing,
 )
 from shared.errors import InvalidInput, NotFound
 
@@ -107,3 +108,16 @@ def test_the_lists_that_a_rule_implies(rule: dict[str, Any], lists: object) -> N
 def test_whether_a_rule_asks_for_engagement() -> None:
     assert asks_for_engagement({"all": [TAG, {"not": {"engagement": "sent"}}]})
     assert not asks_for_engagement({"all": [TAG, {"not": A}]})
+
+
+def test_a_rule_with_engagement_taken_for_whatever_speaks_for_it_or_against_it() -> None:
+    clicked: dict[str, Any] = {"engagement": "clicked"}
+    rule = {"all": [A, {"any": [TAG, clicked]}, {"not": {"all": [B, clicked]}}]}
+    true: dict[str, Any] = {"all": []}
+    false: dict[str, Any] = {"any": []}
+    assert supposing(rule, happened=True) == {
+        "all": [A, {"any": [TAG, true]}, {"not": {"all": [B, false]}}]
+    }
+    assert supposing(rule, happened=False) == {
+        "all": [A, {"any": [TAG, false]}, {"not": {"all": [B, true]}}]
+    }

@@ -101,6 +101,7 @@ RULES = st.lists(
             {"not": VIP},
             {"any": [ON_A, {"list": B}]},
             {"engagement": "not_clicked"},
+            {"all": [ON_A, {"any": [VIP, {"not": CLICKED}]}]},
         ]
     ),
     max_size=2,
@@ -148,6 +149,32 @@ def test_only_members_are_looked_at_where_a_list_is_implied(
     if looked_at < len(TOWN.ids):
         monkeypatch.setattr(TOWN.subscribers, "of_shard", None)
     assert sum(1 for _ in TOWN.walk.looks(WS, audience)) == looked_at
+
+
+@pytest.mark.parametrize(
+    ("audience", "read"),
+    [
+        (chosen([], [{"all": [ON_A, CLICKED]}]), 125),
+        (chosen([], [{"all": [ON_A, VIP, CLICKED]}]), 25),
+        (chosen([], [{"all": [ON_A, {"any": [VIP, CLICKED]}]}]), 100),
+        (chosen([A], [{"all": [ON_A, CLICKED]}]), 0),
+        (chosen([A], [], [{"all": [VIP, CLICKED]}]), 25),
+        (chosen([A], [], [VIP, CLICKED]), 100),
+    ],
+)
+def test_what_people_did_is_read_of_those_alone_whom_nothing_else_decides(
+    audience: Chosen, read: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def of(workspace: str, ids: Sequence[str]) -> dict[str, bytes]:
+        asked.extend(ids)
+        return dict(known(workspace, ids))
+
+    known = TOWN.engagement.of
+    monkeypatch.setattr(TOWN.engagement, "of", of)
+    assert set(TOWN.found(audience)) == TOWN.expected(audience)
+    assert len(asked) == read
 
 
 def test_lists_alone_read_no_people(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,6 +154,13 @@ def test_a_file_without_the_columns_is_refused(content: str, options: dict[str, 
         world.import_file(content, **options)
 
 
+def test_json_lines_without_what_is_mapped_are_refused() -> None:
+    world = World()
+    options: dict[str, object] = {"file_format": FileFormat.NDJSON, "mapping": {"mail": "email"}}
+    with pytest.raises(InvalidInput, match="has nothing at 'mail' in its first 2 rows"):
+        world.import_file('{"email": "a@b.example"}\n{}\n', **options)
+
+
 def filled() -> World:
     world = World()
     ann = world.add("ann@example.com")
@@ -161,7 +168,7 @@ def filled() -> World:
     world.consent.suppress(world.ws, ann.id, COMPLAINT, source="webhook:ses")
     world.list.add(world.ws, emails=["=1+1@example.com"], subscriber_ids=(), source="api:key_1")
     world.consent.suppress(world.ws, world.id_of("gone@example.com"), ERASURE, source="erasure")
-    # From before addresses were kept with the entry.
+    # As if she had been stored only after the entry was made.
     old = world.consent.suppress(
         world.ws, world.id_of("old@example.com"), BOUNCE, source="webhook:ses"
     )
